@@ -1,0 +1,65 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target: Swift 6 mode, strict memory safety, and no warning left standing.
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let package = Package(
+    name: "swift-interprocess",
+    products: [
+        .library(name: "Interprocess", targets: ["Interprocess"]),
+        .library(name: "InterprocessSystem", targets: ["InterprocessSystem"]),
+        .executable(name: "ipc", targets: ["ipc"]),
+    ],
+    dependencies: [
+        // FileDescriptor, FilePath and Errno, so that ours are everybody's.
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        // The tool's arguments, help and completions.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // Percentiles of the benchmarks.
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        // The tool's tables.
+        .package(url: "https://github.com/ordo-one/TextTable", from: "0.0.2"),
+    ],
+    targets: [
+        // Layouts that are shared between processes, and calls that Swift cannot spell. No logic.
+        .target(name: "CInterprocess"),
+        // The kernel's facilities, typed. The only module that imports Glibc.
+        .target(
+            name: "InterprocessSystem",
+            dependencies: ["CInterprocess", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: strict),
+        // The library.
+        .target(
+            name: "Interprocess",
+            dependencies: ["CInterprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: strict + [.enableExperimentalFeature("Lifetimes")]),
+        // The floors and the rivals of the benchmarks, in C.
+        .target(name: "CBenchmarkPeers", cSettings: [.unsafeFlags(["-O2"])]),
+        // The tool.
+        .executableTarget(
+            name: "ipc",
+            dependencies: [
+                "Interprocess", "InterprocessSystem", "CBenchmarkPeers",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "TextTable", package: "TextTable"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict),
+        // The processes that the tests start and kill.
+        .executableTarget(
+            name: "TestPeer", dependencies: ["Interprocess", "InterprocessSystem"], path: "Tests/TestPeer", swiftSettings: strict),
+        .testTarget(
+            name: "InterprocessSystemTests", dependencies: ["InterprocessSystem", "TestPeer"], swiftSettings: strict),
+        .testTarget(
+            name: "InterprocessTests", dependencies: ["Interprocess", "InterprocessSystem", "TestPeer", "ipc"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
