@@ -41,7 +41,7 @@ let package = Package(
             dependencies: ["CInterprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: strict + [.enableExperimentalFeature("Lifetimes")]),
         // The floors and the rivals of the benchmarks, in C.
-        .target(name: "CBenchmarkPeers", cSettings: [.unsafeFlags(["-O2"])]),
+        .target(name: "CBenchmarkPeers"),
         // The tool.
         .executableTarget(
             name: "ipc",

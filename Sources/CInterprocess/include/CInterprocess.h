@@ -1,0 +1,8 @@
+// Everything that Swift sees of C: layouts that processes share, and calls that Swift cannot spell. No logic.
+#ifndef C_INTERPROCESS_H
+#define C_INTERPROCESS_H
+
+#include "interprocess_layout.h"
+#include "interprocess_system.h"
+
+#endif

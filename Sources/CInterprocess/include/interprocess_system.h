@@ -1,0 +1,88 @@
+// System calls that have no function in the C library, functions that take variable arguments, and macros that Swift does not see.
+#ifndef INTERPROCESS_SYSTEM_H
+#define INTERPROCESS_SYSTEM_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// One word of futex_waitv(2), as the kernel lays it out.
+typedef struct ipc_futex_waiter {
+  uint64_t expected;
+  uint64_t address;
+  uint32_t flags;
+  uint32_t reserved;
+} ipc_futex_waiter;
+_Static_assert(sizeof(ipc_futex_waiter) == 24, "struct futex_waitv");
+
+// A node of a robust list and its head, as the kernel lays them out (set_robust_list(2)).
+typedef struct ipc_robust_node {
+  struct ipc_robust_node *next;
+} ipc_robust_node;
+typedef struct ipc_robust_head {
+  ipc_robust_node *list;
+  long futex_offset;
+  ipc_robust_node *pending;
+} ipc_robust_head;
+_Static_assert(sizeof(ipc_robust_head) == 24, "struct robust_list_head");
+
+#define IPC_FUTEX_WAITERS 0x80000000u
+#define IPC_FUTEX_OWNER_DIED 0x40000000u
+#define IPC_FUTEX_TID_MASK 0x3fffffffu
+
+// Each returns the call's result, or -errno.
+long ipc_futex_wait(void *address, uint32_t expected, int shared, const void *absolute_timespec_or_null);
+long ipc_futex_wake(void *address, uint32_t count, int shared);
+long ipc_futex_waitv(ipc_futex_waiter *waiters, uint32_t count, const void *absolute_timespec_or_null);
+long ipc_set_robust_list(ipc_robust_head *head);
+long ipc_gettid(void);
+long ipc_membarrier(int command);
+long ipc_memfd_create(const char *name, unsigned flags);
+long ipc_pidfd_open(pid_t pid, unsigned flags);
+long ipc_pidfd_send_signal(int pidfd, int signal);
+long ipc_open_unnamed(int directory, unsigned mode);  // openat(directory, ".", O_TMPFILE|O_RDWR|O_CLOEXEC, mode)
+long ipc_openat(int directory, const char *path, int flags, unsigned mode);
+long ipc_fcntl(int descriptor, int command, long argument);
+long ipc_ofd_lock(int descriptor, int command, short type);  // whole file; command F_OFD_SETLK or F_OFD_SETLKW
+long ipc_ofd_lock_blocker(int descriptor, short type);  // type of a lock that conflicts, or F_UNLCK
+
+long ipc_linkat_descriptor(int file, int directory, const char *name);  // linkat(file, "", directory, name, AT_EMPTY_PATH)
+long ipc_ppoll_one(int descriptor, const void *relative_timespec_or_null);  // for POLLIN
+long ipc_pread(int descriptor, void *buffer, size_t size, int64_t offset);
+long ipc_getrandom(void *buffer, size_t size);
+long ipc_getcpu(void);  // no system call
+long ipc_get_affinity(uint8_t *set, size_t size);
+long ipc_set_affinity(const uint8_t *set, size_t size);
+void ipc_set_thread_name(const char *name);
+
+int ipc_wait_status_exited(int status);
+int ipc_wait_status_exit_code(int status);
+int ipc_wait_status_signal(int status);
+
+// Constants that the C library spells as macros which Swift does not import.
+extern const int ipc_memfd_cloexec, ipc_memfd_allow_sealing, ipc_memfd_noexec_seal;
+extern const int ipc_add_seals, ipc_get_seals;
+extern const int ipc_seal_seal, ipc_seal_shrink, ipc_seal_grow, ipc_seal_write, ipc_seal_future_write, ipc_seal_exec;
+extern const int ipc_membarrier_global_expedited, ipc_membarrier_register_global_expedited;
+extern const int ipc_ofd_setlk, ipc_ofd_setlkw, ipc_ofd_getlk;
+
+// Calls `child` in the child of every fork(2), after the C library's own handlers. Returns 0 or an errno.
+int ipc_at_fork_child(void (*child)(void));
+void *ipc_map_failed(void);
+char **ipc_environment(void);
+
+static inline void ipc_processor_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("isb" ::: "memory");
+#else
+  __asm__ volatile("" ::: "memory");
+#endif
+}
+
+// Keeps the compiler from moving memory accesses across; no instruction.
+static inline void ipc_compiler_fence(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
+
+#endif

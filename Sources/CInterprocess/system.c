@@ -1,0 +1,90 @@
+#define _GNU_SOURCE 1
+#include "CInterprocess.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// Not yet in the headers of the oldest supported C library.
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449
+#endif
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020
+#endif
+
+static long result(long value) { return value == -1 ? -(long)errno : value; }
+
+long ipc_futex_wait(void *address, uint32_t expected, int shared, const void *deadline) {
+  // The bitset form takes an absolute deadline on CLOCK_MONOTONIC.
+  int operation = FUTEX_WAIT_BITSET | (shared ? 0 : FUTEX_PRIVATE_FLAG);
+  return result(syscall(SYS_futex, address, operation, expected, deadline, NULL, FUTEX_BITSET_MATCH_ANY));
+}
+long ipc_futex_wake(void *address, uint32_t count, int shared) {
+  return result(syscall(SYS_futex, address, FUTEX_WAKE | (shared ? 0 : FUTEX_PRIVATE_FLAG), count, NULL, NULL, 0));
+}
+long ipc_futex_waitv(ipc_futex_waiter *waiters, uint32_t count, const void *deadline) {
+  return result(syscall(SYS_futex_waitv, waiters, count, 0, deadline, CLOCK_MONOTONIC));
+}
+long ipc_set_robust_list(ipc_robust_head *head) { return result(syscall(SYS_set_robust_list, head, sizeof *head)); }
+long ipc_gettid(void) { return syscall(SYS_gettid); }
+long ipc_membarrier(int command) { return result(syscall(SYS_membarrier, command, 0, 0)); }
+long ipc_memfd_create(const char *name, unsigned flags) { return result(syscall(SYS_memfd_create, name, flags)); }
+long ipc_pidfd_open(pid_t pid, unsigned flags) { return result(syscall(SYS_pidfd_open, pid, flags)); }
+long ipc_pidfd_send_signal(int pidfd, int signal) { return result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0)); }
+long ipc_open_unnamed(int directory, unsigned mode) { return result(openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode)); }
+long ipc_openat(int directory, const char *path, int flags, unsigned mode) { return result(openat(directory, path, flags, mode)); }
+long ipc_fcntl(int descriptor, int command, long argument) { return result(fcntl(descriptor, command, argument)); }
+long ipc_ofd_lock(int descriptor, int command, short type) {
+  struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+  return result(fcntl(descriptor, command, &lock));
+}
+long ipc_ofd_lock_blocker(int descriptor, short type) {
+  struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+  long status = result(fcntl(descriptor, F_OFD_GETLK, &lock));
+  return status < 0 ? status : lock.l_type;
+}
+long ipc_linkat_descriptor(int file, int directory, const char *name) { return result(linkat(file, "", directory, name, AT_EMPTY_PATH)); }
+long ipc_ppoll_one(int descriptor, const void *timeout) {
+  struct pollfd item = {.fd = descriptor, .events = POLLIN};
+  return result(ppoll(&item, 1, timeout, NULL));
+}
+long ipc_pread(int descriptor, void *buffer, size_t size, int64_t offset) { return result(pread(descriptor, buffer, size, offset)); }
+long ipc_getrandom(void *buffer, size_t size) { return result(getrandom(buffer, size, 0)); }
+long ipc_getcpu(void) { return sched_getcpu(); }
+long ipc_get_affinity(uint8_t *set, size_t size) { return result(sched_getaffinity(0, size, (cpu_set_t *)set)); }
+long ipc_set_affinity(const uint8_t *set, size_t size) { return result(sched_setaffinity(0, size, (const cpu_set_t *)set)); }
+void ipc_set_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+int ipc_wait_status_exited(int status) { return WIFEXITED(status); }
+int ipc_wait_status_exit_code(int status) { return WEXITSTATUS(status); }
+int ipc_wait_status_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
+
+const int ipc_memfd_cloexec = MFD_CLOEXEC, ipc_memfd_allow_sealing = MFD_ALLOW_SEALING, ipc_memfd_noexec_seal = MFD_NOEXEC_SEAL;
+const int ipc_add_seals = F_ADD_SEALS, ipc_get_seals = F_GET_SEALS;
+const int ipc_seal_seal = F_SEAL_SEAL, ipc_seal_shrink = F_SEAL_SHRINK, ipc_seal_grow = F_SEAL_GROW, ipc_seal_write = F_SEAL_WRITE;
+const int ipc_seal_future_write = F_SEAL_FUTURE_WRITE, ipc_seal_exec = F_SEAL_EXEC;
+const int ipc_membarrier_global_expedited = MEMBARRIER_CMD_GLOBAL_EXPEDITED;
+const int ipc_membarrier_register_global_expedited = MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED;
+const int ipc_ofd_setlk = F_OFD_SETLK, ipc_ofd_setlkw = F_OFD_SETLKW, ipc_ofd_getlk = F_OFD_GETLK;
+
+int ipc_at_fork_child(void (*child)(void)) { return pthread_atfork(NULL, NULL, child); }
+void *ipc_map_failed(void) { return MAP_FAILED; }
+char **ipc_environment(void) {
+  extern char **environ;
+  return environ;
+}

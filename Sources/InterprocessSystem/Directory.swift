@@ -1,0 +1,109 @@
+import CInterprocess
+import Glibc
+public import SystemPackage
+
+/// A directory held open, so that the names looked up in it cannot be redirected meanwhile.
+public struct Directory: ~Copyable, Sendable {
+    private let owned: OwnedDescriptor
+    public let path: FilePath
+
+    /// Opens the directory at `path`; a symbolic link as its last component is refused (`ENOTDIR`).
+    ///
+    /// The corresponding C function is `open(O_DIRECTORY|O_NOFOLLOW)`.
+    public init(opening path: FilePath) throws(Errno) {
+        let descriptor = try systemCall("open") {
+            unsafe path.withPlatformString { unsafe ipc_openat(AT_FDCWD, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0) }
+        }
+        owned = OwnedDescriptor(owning: descriptor)
+        self.path = path
+    }
+
+    /// Makes the directory at `path`; false if there is something of that name. The corresponding C function is `mkdir`.
+    public static func make(at path: FilePath, mode: FilePermissions) throws(Errno) -> Bool {
+        do throws(Errno) {
+            try systemCall("mkdir") { unsafe path.withPlatformString { unsafe resultOrErrno(mkdir($0, mode.rawValue)) } }
+            return true
+        } catch .fileExists {
+            return false
+        }
+    }
+
+    public var descriptor: FileDescriptor { owned.descriptor }
+
+    /// What `fstat` says of the directory.
+    public func status() throws(Errno) -> FileStatus { try FileStatus(of: owned.descriptor) }
+
+    /// Opens the file `name` for reading and writing, or only reading. A symbolic link is refused (`ELOOP`); a device or pipe does not block.
+    ///
+    /// The corresponding C function is `openat(O_NOFOLLOW)`.
+    public func open(_ name: String, readOnly: Bool = false) throws(Errno) -> OwnedDescriptor {
+        let flags = (readOnly ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+        let descriptor = try systemCall("open") { unsafe name.withCString { unsafe ipc_openat(owned.descriptor.rawValue, $0, flags, 0) } }
+        return OwnedDescriptor(owning: descriptor)
+    }
+
+    /// Makes a file of no name on the directory's file system: it is gone when nobody has it open.
+    ///
+    /// The corresponding C function is `openat(O_TMPFILE)`; `EOPNOTSUPP` where the file system has none.
+    public func makeUnnamedFile(mode: FilePermissions) throws(Errno) -> OwnedDescriptor {
+        let descriptor = try systemCall("open(O_TMPFILE)") { ipc_open_unnamed(owned.descriptor.rawValue, UInt32(mode.rawValue)) }
+        return OwnedDescriptor(owning: descriptor)
+    }
+
+    /// Gives an unnamed file its name, in one step; `EEXIST` if the name is taken.
+    ///
+    /// The corresponding C function is `linkat`, by the descriptor itself where the kernel allows it and by `/proc/self/fd` otherwise.
+    public func link(_ file: FileDescriptor, as name: String) throws(Errno) {
+        do throws(Errno) {
+            try systemCall("linkat") { unsafe name.withCString { unsafe ipc_linkat_descriptor(file.rawValue, owned.descriptor.rawValue, $0) } }
+        } catch .noSuchFileOrDirectory {
+            // Before Linux 6.10 only a process with CAP_DAC_READ_SEARCH may link by descriptor.
+            try systemCall("linkat") {
+                unsafe name.withCString {
+                    unsafe resultOrErrno(linkat(AT_FDCWD, "/proc/self/fd/\(file.rawValue)", owned.descriptor.rawValue, $0, AT_SYMLINK_FOLLOW))
+                }
+            }
+        }
+    }
+
+    /// Removes the name. The corresponding C function is `unlinkat`.
+    public func unlink(_ name: String) throws(Errno) {
+        try systemCall("unlinkat") { unsafe name.withCString { unsafe resultOrErrno(unlinkat(owned.descriptor.rawValue, $0, 0)) } }
+    }
+
+    /// What stands at `name`, a symbolic link not followed; nil if nothing. The corresponding C function is `fstatat`.
+    public func status(of name: String) throws(Errno) -> FileStatus? {
+        var status = stat()
+        do throws(Errno) {
+            try systemCall("fstatat") {
+                unsafe name.withCString { unsafe resultOrErrno(fstatat(owned.descriptor.rawValue, $0, &status, AT_SYMLINK_NOFOLLOW)) }
+            }
+        } catch .noSuchFileOrDirectory {
+            return nil
+        }
+        return FileStatus(status)
+    }
+
+    /// The names in the directory, sorted, without `.` and `..`. The corresponding C functions are `fdopendir` and `readdir`.
+    public func names() throws(Errno) -> [String] {
+        let copy = try systemCall("open") { unsafe ipc_openat(owned.descriptor.rawValue, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) }
+        guard let stream = unsafe fdopendir(CInt(copy)) else {
+            let error = Errno(rawValue: errno)
+            try? FileDescriptor(rawValue: CInt(copy)).close()
+            throw error
+        }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while let entry = unsafe readdir(stream) {
+            let length = unsafe Int(strlen(entryName(entry)))
+            let name = unsafe String(decoding: UnsafeRawBufferPointer(start: entryName(entry), count: length), as: UTF8.self)
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+}
+
+private func entryName(_ entry: UnsafeMutablePointer<dirent>) -> UnsafePointer<CChar> {
+    let offset = MemoryLayout<dirent>.offset(of: \.d_name) ?? 0
+    return unsafe UnsafeRawPointer(entry).advanced(by: offset).assumingMemoryBound(to: CChar.self)
+}

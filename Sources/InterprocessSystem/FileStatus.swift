@@ -1,0 +1,94 @@
+import CInterprocess
+import Glibc
+public import SystemPackage
+
+/// What `fstat` says of a file.
+public struct FileStatus: Sendable, Equatable {
+    public enum Kind: Sendable, Equatable { case regular, directory, symbolicLink, other }
+
+    public let kind: Kind
+    /// Read, write and execute bits, of owner, group and others.
+    public let permissions: FilePermissions
+    /// The user id of the owner.
+    public let owner: UInt32
+    /// Bytes.
+    public let size: Int
+    /// Names that the file has; 0 after it was removed.
+    public let links: Int
+    /// Together they tell one file from every other of the running machine.
+    public let device: UInt64, inode: UInt64
+    /// Bytes of memory or disk that are reserved for it.
+    public let reservedBytes: Int
+
+    init(_ status: stat) {
+        kind =
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: .regular
+            case S_IFDIR: .directory
+            case S_IFLNK: .symbolicLink
+            default: .other
+            }
+        permissions = FilePermissions(rawValue: CModeT(status.st_mode & 0o7777))
+        owner = status.st_uid
+        size = Int(status.st_size)
+        links = Int(status.st_nlink)
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+        reservedBytes = Int(status.st_blocks) * 512
+    }
+
+    /// The corresponding C function is `fstat`.
+    public init(of file: FileDescriptor) throws(Errno) {
+        var status = stat()
+        try systemCall("fstat") { unsafe resultOrErrno(fstat(file.rawValue, &status)) }
+        self.init(status)
+    }
+
+    /// True if both describe the same file.
+    public func isSameFile(as other: FileStatus) -> Bool { device == other.device && inode == other.inode }
+}
+
+/// What `statvfs` says of the file system that a file is on.
+public struct FileSystemStatus: Sendable {
+    /// Bytes in all, and free for this user.
+    public let size: Int, free: Int
+
+    /// The corresponding C function is `fstatvfs`.
+    public init(of file: FileDescriptor) throws(Errno) {
+        var status = statvfs()
+        try systemCall("fstatvfs") { unsafe resultOrErrno(fstatvfs(file.rawValue, &status)) }
+        size = Int(clamping: status.f_blocks) * Int(clamping: status.f_frsize)
+        free = Int(clamping: status.f_bavail) * Int(clamping: status.f_frsize)
+    }
+}
+
+extension FileDescriptor {
+    /// Sets the file's size and reserves all of it, so that a full file system is an error now (`ENOSPC`) and never a bus error later.
+    ///
+    /// The corresponding C function is `posix_fallocate`. (`ftruncate` past the end of a full tmpfs succeeds.)
+    public func reserve(size: Int) throws(Errno) {
+        // posix_fallocate returns the error. It is restarted here when a signal comes between: a large reservation takes a while.
+        try systemCall("posix_fallocate") { -Int(posix_fallocate(rawValue, 0, size)) }
+    }
+
+    /// Sets the permissions. The corresponding C function is `fchmod`; unlike the mode of a creation, not narrowed by the umask.
+    public func setPermissions(_ permissions: FilePermissions) throws(Errno) {
+        try systemCall("fchmod") { resultOrErrno(fchmod(rawValue, permissions.rawValue)) }
+    }
+
+    /// Reads `buffer.count` bytes at `offset`, or up to the end; returns how many. The corresponding C function is `pread`.
+    public func readAll(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(Errno) -> Int {
+        var done = 0
+        while done < buffer.count {
+            let count = try systemCall("pread") {
+                unsafe ipc_pread(rawValue, buffer.baseAddress! + done, buffer.count - done, Int64(offset + done))
+            }
+            if count == 0 { break }
+            done += count
+        }
+        return done
+    }
+
+    /// Whether the descriptor is a terminal. The corresponding C function is `isatty`.
+    public var isTerminal: Bool { isatty(rawValue) == 1 }
+}

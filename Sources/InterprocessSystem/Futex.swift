@@ -1,0 +1,85 @@
+public import CInterprocess
+import Glibc
+public import SystemPackage
+
+/// Sleeping on a 32-bit word that processes share, and waking those who sleep on it.
+///
+/// The word's value is compared and the caller is put to sleep in one step, so that a wake-up between looking and sleeping is not lost. Every wait may
+/// return ``WaitResult/woken`` without cause; callers look again.
+public enum Futex {
+    /// Why a wait returned.
+    public enum WaitResult: Sendable {
+        /// Somebody woke the word, or a signal handler ran, or there was no cause.
+        case woken
+        /// The word did not have the expected value; the caller did not sleep.
+        case changed
+        /// The deadline passed.
+        case deadline
+    }
+
+    /// Who can be woken: only threads of this process (cheaper), or of all that map the word.
+    public enum Scope: Sendable { case process, shared }
+
+    /// Sleeps while the word at `address` is `expected`, until somebody wakes it or `deadline` passes.
+    ///
+    /// The corresponding C function is `futex(FUTEX_WAIT_BITSET)`.
+    public static func wait(
+        _ address: UnsafeMutableRawPointer, while expected: UInt32, until deadline: MonotonicInstant? = nil, scope: Scope = .shared
+    ) throws(Errno) -> WaitResult {
+        try unsafe result(of: "futex", deadline) { unsafe ipc_futex_wait(address, expected, scope == .shared ? 1 : 0, $0) }
+    }
+
+    /// Wakes at most `count` sleepers of the word at `address`; returns how many were woken.
+    ///
+    /// The corresponding C function is `futex(FUTEX_WAKE)`.
+    @discardableResult
+    public static func wake(_ address: UnsafeMutableRawPointer, count: Int = .max, scope: Scope = .shared) -> Int {
+        // Fails only for addresses that are not mapped or not aligned: a mistake of the caller's.
+        let woken = unsafe ipc_futex_wake(address, UInt32(min(count, Int(Int32.max))), scope == .shared ? 1 : 0)
+        precondition(woken >= 0, "Futex.wake: the address is not a mapped, aligned 32-bit word")
+        return woken
+    }
+
+    /// The most words that one ``wait(any:until:)`` takes.
+    public static let maximumWords = 128
+
+    /// Sleeps while every word has its expected value, until one is woken or `deadline` passes.
+    ///
+    /// The corresponding system call is `futex_waitv`, Linux 5.16. At most ``maximumWords`` words.
+    public static func wait(
+        any words: UnsafeMutableBufferPointer<ipc_futex_waiter>, until deadline: MonotonicInstant? = nil
+    ) throws(Errno) -> WaitResult {
+        let count = UInt32(words.count)
+        return try unsafe result(of: "futex_waitv", deadline) { unsafe ipc_futex_waitv(words.baseAddress, count, $0) }
+    }
+
+    private static func result(
+        of name: SystemCallName, _ deadline: MonotonicInstant?, _ call: (UnsafeRawPointer?) -> Int
+    ) throws(Errno) -> WaitResult {
+        do throws(Errno) {
+            try systemCall(name, retryOnInterrupt: false) {
+                guard let deadline else { return call(nil) }
+                var time = deadline.timespec
+                return unsafe withUnsafePointer(to: &time) { unsafe call(UnsafeRawPointer($0)) }
+            }
+            return .woken
+        } catch {
+            switch error {
+            case .interrupted: return .woken
+            case .resourceTemporarilyUnavailable: return .changed
+            case .timedOut, Errno(rawValue: ETIMEDOUT): return .deadline
+            default: throw error
+            }
+        }
+    }
+}
+
+extension ipc_futex_waiter {
+    /// The word at `address`, shared between processes, waited on while it is `expected`.
+    public init(_ address: UnsafeMutableRawPointer, while expected: UInt32, scope: Futex.Scope = .shared) {
+        let size32: UInt32 = 2  // FUTEX2_SIZE_U32
+        let privateFlag: UInt32 = 128  // FUTEX2_PRIVATE
+        self.init(
+            expected: UInt64(expected), address: UInt64(UInt(bitPattern: address)), flags: scope == .shared ? size32 : size32 | privateFlag, reserved: 0)
+    }
+}

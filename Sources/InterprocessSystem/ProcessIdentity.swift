@@ -1,0 +1,81 @@
+import CInterprocess
+import Glibc
+import SystemPackage
+
+/// Which process this is, in terms that other processes can check.
+public struct ProcessIdentity: Sendable, Equatable {
+    /// The process id, in the process's own pid namespace.
+    public let pid: Int32
+    /// When it started, in clock ticks since the machine did; with the pid it tells a process from a later one of the same number (to one tick).
+    public let startTime: UInt64
+    /// The inode number of its pid namespace: pids of different namespaces say nothing of one another.
+    public let pidNamespace: UInt64
+    /// The effective user id.
+    public let userID: UInt32
+    /// The program's name, at most 31 bytes.
+    public let program: String
+
+    /// Of the calling process. The corresponding C functions are `getpid` and `geteuid`; the rest comes from `/proc/self`.
+    public static func current() -> ProcessIdentity {
+        ProcessIdentity(
+            pid: getpid(), startTime: startTime(ofProcess: "self") ?? 0, pidNamespace: currentPIDNamespace() ?? 0, userID: currentUserID(),
+            program: programName(ofProcess: "self"))
+    }
+
+    /// The start time of the process `pid` of this process's pid namespace; nil if there is none.
+    public static func startTime(of pid: Int32) -> UInt64? { startTime(ofProcess: "\(pid)") }
+
+    private static func startTime(ofProcess process: String) -> UInt64? {
+        // The second field may hold blanks and brackets; the 22nd is counted from the last bracket.
+        guard let text = readSmallFile("/proc/\(process)/stat"), let bracket = text.lastIndex(of: ")") else { return nil }
+        let fields = text[bracket...].split(separator: " ")
+        return fields.count > 20 ? UInt64(fields[20]) : nil
+    }
+
+    private static func programName(ofProcess process: String) -> String {
+        guard let line = readSmallFile("/proc/\(process)/cmdline"), let first = line.split(separator: "\0").first else { return "" }
+        return String(decoding: (first.split(separator: "/").last ?? first).utf8.prefix(31), as: UTF8.self)
+    }
+
+    private static func currentPIDNamespace() -> UInt64? {
+        var status = stat()
+        return unsafe stat("/proc/self/ns/pid", &status) == 0 ? UInt64(status.st_ino) : nil
+    }
+}
+
+/// The effective user id. The corresponding C function is `geteuid`.
+public func currentUserID() -> UInt32 { geteuid() }
+
+/// The account name of a user id; nil if it has none. The corresponding C function is `getpwuid_r`.
+public func accountName(ofUser id: UInt32) -> String? {
+    var entry = unsafe passwd()
+    var result: UnsafeMutablePointer<passwd>?
+    return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
+        guard unsafe getpwuid_r(id, &entry, buffer.baseAddress!, buffer.count, &result) == 0, unsafe result != nil, let name = unsafe entry.pw_name else {
+            return nil
+        }
+        return unsafe String(cString: name)
+    }
+}
+
+/// The value of an environment variable. The corresponding C function is `getenv`.
+public func environmentVariable(_ name: String) -> String? {
+    guard let value = unsafe getenv(name) else { return nil }
+    return unsafe String(cString: value)
+}
+
+/// Fills `buffer` with random bytes from the kernel, so that they differ also between two children of a fork. The corresponding C function is `getrandom`.
+public func randomUInt64() -> UInt64 {
+    var value: UInt64 = 0
+    while unsafe ipc_getrandom(&value, 8) != 8 {}
+    return value
+}
+
+func readSmallFile(_ path: String) -> String? {
+    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec) else { return nil }
+    defer { try? file.close() }
+    return unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { buffer -> String? in
+        guard let count = try? unsafe file.read(into: buffer) else { return nil }
+        return unsafe String(decoding: UnsafeRawBufferPointer(rebasing: buffer[..<count]), as: UTF8.self)
+    }
+}
