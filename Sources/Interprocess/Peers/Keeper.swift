@@ -199,31 +199,6 @@ final class Keeper: Sendable {
     }
 }
 
-/// A word of this process's own, on which one thread sleeps and which others increment; alive as long as the process.
-@safe
-final class ControlWord: @unchecked Sendable {
-    private let word: SharedUInt32
-
-    init() {
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
-        unsafe memory.storeBytes(of: 0, as: UInt32.self)
-        word = unsafe SharedUInt32(at: memory)
-    }
-
-    deinit { unsafe word.rawAddress.deallocate() }
-
-    var value: UInt32 { word.loadSequential() }
-
-    func incrementAndWake() {
-        word.add(1)
-        unsafe Futex.wake(word.rawAddress, scope: .process)
-    }
-
-    func wait(while value: UInt32) { _ = try? unsafe Futex.wait(word.rawAddress, while: value, scope: .process) }
-
-    func waiter(while value: UInt32) -> ipc_futex_waiter { unsafe ipc_futex_waiter(word.rawAddress, while: value, scope: .process) }
-}
-
 /// The keeper's answer to a command, for which the asking thread waits.
 private final class Reply: Sendable {
     enum Answer: Sendable { case done, tableFull, listFull, failed(Errno) }
