@@ -52,14 +52,18 @@ public final class InterprocessExecutor: TaskExecutor, Sendable {
     enum Outcome: Sendable { case changed, deadline, cancelled }
 
     /// Suspends the task until one of the words changes, the deadline passes, or the task is cancelled.
-    func wait(on words: SleepWords, until deadline: Deadline) async -> Outcome {
-        let wait = AsyncWait(words: words, deadline: deadline)
+    ///
+    /// - Parameter owner: what keeps the words' memory mapped.
+    func wait(on words: SleepWords, of owner: any AnyObject & Sendable, until deadline: Deadline) async -> Outcome {
+        let wait = AsyncWait(words: words, owner: owner, deadline: deadline)
         return await withTaskCancellationHandler {
             unsafe await withUnsafeContinuation { continuation in
                 if unsafe wait.begin(continuation) { admit(wait) }
             }
         } onCancel: {
             wait.finish(.cancelled)
+            main.wakeUp()
+            others.withLock { for loop in $0 { loop.wakeUp() } }
         }
     }
 
@@ -77,6 +81,7 @@ public final class InterprocessExecutor: TaskExecutor, Sendable {
 /// One suspended call.
 private final class AsyncWait: Sendable {
     let words: SleepWords
+    private let owner: any AnyObject & Sendable
     let deadline: Deadline
     private let state = Mutex<State>(.new)
 
@@ -86,8 +91,9 @@ private final class AsyncWait: Sendable {
         case finished(InterprocessExecutor.Outcome)
     }
 
-    init(words: SleepWords, deadline: Deadline) {
+    init(words: SleepWords, owner: any AnyObject & Sendable, deadline: Deadline) {
         self.words = words
+        self.owner = owner
         self.deadline = deadline
     }
 
@@ -172,7 +178,7 @@ private final class WaitLoop: Sendable {
         }
     }
 
-    private func wakeUp() {
+    func wakeUp() {
         if thread.load(ordering: .relaxed) == ThreadID.cachedCurrent { return }  // the loop looks again before it sleeps
         control.increment()
         if isAsleep.load(ordering: .sequentiallyConsistent) { control.wake() }
