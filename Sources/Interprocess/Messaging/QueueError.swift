@@ -1,29 +1,30 @@
+/// Why a message was not sent.
+public enum SendFailure: Sendable, Equatable {
+    /// There is no room now (only from calls that do not wait).
+    case full
+    /// The deadline passed while there was no room.
+    case deadline
+    /// The receiver has closed its side. Sending works again when another one has joined.
+    case closed
+    /// The receiver has died. Sending works again when another one has joined; see `waitForReceiver`.
+    case peerDied(DeathNotice)
+    /// The task was cancelled.
+    case cancelled
+    /// The message is larger than the queue's capacity, which is this many bytes.
+    case tooLarge(limit: Int)
+    /// This process was forked from the one that opened the queue; open it anew.
+    case detached
+    /// The field of this name in the shared memory is impossible: somebody wrote there who should not.
+    case damaged(String)
+}
+
 /// A message was not sent. It is handed back.
 public struct SendError<Message>: Error, CustomStringConvertible {
-    public enum Reason: Sendable, Equatable {
-        /// There is no room now (only from calls that do not wait).
-        case full
-        /// The deadline passed while there was no room.
-        case deadline
-        /// The receiver has closed its side. Sending works again when another one has joined.
-        case closed
-        /// The receiver has died. Sending works again when another one has joined; see `waitForReceiver`.
-        case peerDied(DeathNotice)
-        /// The task was cancelled.
-        case cancelled
-        /// The message is larger than the queue's capacity, which is this many bytes.
-        case tooLarge(limit: Int)
-        /// This process was forked from the one that opened the queue; open it anew.
-        case detached
-        /// The field of this name in the shared memory is impossible: somebody wrote there who should not.
-        case damaged(String)
-    }
-
-    public let reason: Reason
+    public let reason: SendFailure
     /// What was not sent. `Void` where the bytes are the caller's anyway.
     public let message: Message
 
-    public init(_ reason: Reason, _ message: Message) {
+    public init(_ reason: SendFailure, _ message: Message) {
         self.reason = reason
         self.message = message
     }

@@ -121,7 +121,7 @@ struct QueueSenderCore: ~Copyable {
     enum EndedReceiver { case closed, died(DeathNotice) }
 
     /// Why there is no room for `size` bytes, when it is not simply that the queue is full.
-    mutating func failure() -> (SendError<Void>.Reason)? {
+    mutating func failure() -> SendFailure? {
         if session.isDetached { return .detached }
         switch lookAtReceiver() {
         case .closed:
@@ -152,7 +152,8 @@ struct QueueSenderCore: ~Copyable {
     private func hasReached(_ wanted: UInt64) -> Bool { Int64(bitPattern: session.words.consumed.loadAcquire() &- wanted) >= 0 }
 
     /// One step of waiting for room: nil to try again, or a reason to give up.
-    mutating func waitForRoom(_ size: Int, _ strategy: WaitStrategy, until deadline: Deadline) -> SendError<Void>.Reason? {
+    @usableFromInline
+    mutating func waitForRoom(_ size: Int, _ strategy: WaitStrategy, until deadline: Deadline) -> SendFailure? {
         if let failure = failure() { return failure }
         mustLook = false
         if makeRoom(size) { return nil }
