@@ -145,7 +145,7 @@ struct QueueReceiverCore: ~Copyable {
     /// The ending to report when nothing is left: of the last session, or of the one before if the new sender has not said so itself.
     private mutating func endOfSession() -> End? {
         _ = session.endDeadOther()
-        let role = session.other.current
+        let role = session.lookAtOther()
         guard role.session != 0 else { return nil }
         // What was published before the role's word was changed is visible now: it comes first.
         guard header(alignment: alignment).word == 0 else { return nil }
@@ -187,7 +187,9 @@ struct QueueReceiverCore: ~Copyable {
     /// Waits until a sender has joined, or something is there to be received.
     mutating func waitForSender(until deadline: Deadline) -> Bool {
         while true {
-            if hasSomething || session.other.current.holder != nil && !session.endDeadOther() { return true }
+            _ = session.endDeadOther()
+            let role = session.lookAtOther()
+            if hasSomething || role.holder != nil { return true }
             if deadline.hasPassed || session.isDetached { return false }
             if let words = prepareToSleep() {
                 words.sleep(until: deadline)
