@@ -17,9 +17,8 @@ struct QueueReceiverCore: ~Copyable {
     /// Bytes left of the batch record that `position` is in; 0: a header stands there.
     @usableFromInline var remaining: UInt64
     @usableFromInline let consumed: SharedUInt64
-    /// The progress entry that is to be written next, and the one in force.
-    @usableFromInline var next: ProgressWords
-    @usableFromInline var inForce: ProgressWords
+    /// The progress entry that is to be written next; the other one is in force.
+    @usableFromInline var next: ProgressEntry
     @usableFromInline var waker: Waker
     @usableFromInline let session: QueueSession
     let alignment: Int
@@ -42,7 +41,6 @@ struct QueueReceiverCore: ~Copyable {
             offset = head.position % ringSize
             sequence = head.sequence
             remaining = head.remaining
-            inForce = session.words.progress(index)
             next = session.words.progress(1 - index)
         } catch {
             session.close()
@@ -76,7 +74,7 @@ struct QueueReceiverCore: ~Copyable {
         next.remaining.storeRelaxed(remaining)
         // SYNC queue.take: after everything that was read of the message.
         consumed.storeRelease(position)
-        swap(&next, &inForce)
+        next.turn()
         ipc_compiler_fence()
         if waker.needsAttention { attend() }
     }
