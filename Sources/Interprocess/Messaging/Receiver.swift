@@ -117,6 +117,7 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
 
     /// Waits until there is a message at the current place, and enters its record. False at the sender's end.
     private mutating func waitForPayload(until deadline: Deadline) throws(ReceiveError) -> Bool {
+        if !core.hasSomething { core.pollBriefly(strategy) }
         while true {
             switch core.look() {
             case .payload(let bytes, let headerSize):
