@@ -22,7 +22,7 @@ struct QueueReceiverCore: ~Copyable {
     @usableFromInline var next: ProgressEntry
     @usableFromInline var waker: Waker
     @usableFromInline let session: QueueSession
-    let alignment: Int
+    @usableFromInline let alignment: Int
     let elementSize: Int
     private var backOff: BackOff
     /// The sender's session whose ending this receiver has reported itself: it goes on reporting it until another sender comes.
@@ -182,7 +182,7 @@ struct QueueReceiverCore: ~Copyable {
         }
     }
 
-    var hasSomething: Bool { remaining > 0 || header(alignment: alignment).word != 0 }
+    @inlinable var hasSomething: Bool { remaining > 0 || header(alignment: alignment).word != 0 }
 
     /// One step of waiting for a message: nil to look again, or the reason to give up.
     mutating func waitForMessage(_ strategy: WaitStrategy, until deadline: Deadline) -> ReceiveError? {

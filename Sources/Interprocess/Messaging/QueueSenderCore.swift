@@ -22,7 +22,7 @@ struct QueueSenderCore: ~Copyable {
     /// True when the receiver has been seen to end.
     @usableFromInline var mustLook = false
     @usableFromInline let session: QueueSession
-    let alignment: Int
+    @usableFromInline let alignment: Int
     /// The receiver's session when this sender came, or whose ending is known; later ones are news.
     var knownReceiver: UInt32
     /// The record that says that this session begins is still to be written: there was no room.
