@@ -42,6 +42,14 @@ public struct Directory: ~Copyable, Sendable {
         return OwnedDescriptor(owning: descriptor)
     }
 
+    /// Opens the file `name` for reading and writing, a symbolic link followed: for the links of `/proc/self/fd`, which lead to files that may have no name.
+    ///
+    /// The corresponding C function is `openat`.
+    public func openFollowing(_ name: String) throws(Errno) -> OwnedDescriptor {
+        let descriptor = try systemCall("open") { unsafe name.withCString { unsafe ipc_openat(owned.descriptor.rawValue, $0, O_RDWR | O_CLOEXEC, 0) } }
+        return OwnedDescriptor(owning: descriptor)
+    }
+
     /// Makes a file of no name on the directory's file system: it is gone when nobody has it open.
     ///
     /// The corresponding C function is `openat(O_TMPFILE)`; `EOPNOTSUPP` where the file system has none.

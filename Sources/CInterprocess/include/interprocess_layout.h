@@ -108,7 +108,7 @@ typedef struct ipc_queue {
   uint8_t reserved0[48];
   ipc_queue_progress progress[2];  // the entry whose position equals `consumed` is in force
   // 128: what the receiver says of itself; the sender reads it with every message
-  uint32_t receiver_flags;  // 1 sleeping, 2 fence, 4 ended, ticket in the bits above
+  uint32_t receiver_flags;  // 1 open, 2 sleeping, 4 fence, 8 ended; ticket in bits 8-31
   uint32_t receiver_cpu;    // processor it last waited on, plus 1
   uint8_t reserved1[120];
   // 256: what the sender says of itself; the receiver reads it with every message
@@ -121,12 +121,10 @@ typedef struct ipc_queue {
   uint8_t reserved3[60];
   uint32_t sender_event;
   uint8_t reserved4[60];
-  // 512: roles. PeerID in bits 0-31, session in 32-55, ending in 56-63 (0 none, 1 closed, 2 died)
+  // 512: roles. PeerID in bits 0-31, session in 32-53, ending of the session before in 56-59, ending in 60-63 (0 none, 1 closed, 2 died)
   uint64_t sender;
   uint64_t receiver;
-  ipc_death_record sender_death;    // who the sender was whose session ended by death
-  ipc_death_record receiver_death;
-  uint8_t reserved5[368];
+  uint8_t reserved5[496];
 } ipc_queue;
 _Static_assert(sizeof(ipc_queue) == 1024, "queue control block");
 _Static_assert(offsetof(ipc_queue, progress) == 64, "progress");

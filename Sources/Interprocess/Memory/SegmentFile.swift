@@ -1,0 +1,308 @@
+import InterprocessSystem
+import SystemPackage
+
+/// A segment's file, open and locked: it tells the kernel "somebody is here" for as long as it lives.
+///
+/// Every opening holds a shared lock of its own on the whole file. So "is anybody there?" is a question to the kernel, with an answer that a killed process cannot
+/// falsify: whoever gets the exclusive lock is alone.
+final class SegmentFile: Sendable {
+    private let owned: OwnedDescriptor
+    let mapping: SegmentMapping
+    /// The opener was alone when it opened: every peer that the table still shows is dead.
+    let wasAlone: Bool
+
+    fileprivate init(owned: consuming OwnedDescriptor, mapping: SegmentMapping, wasAlone: Bool) {
+        self.owned = owned
+        self.mapping = mapping
+        self.wasAlone = wasAlone
+    }
+
+    var descriptor: FileDescriptor { owned.descriptor }
+    var header: SegmentHeader { mapping.header }
+}
+
+/// An open file and what `fstat` said of it then.
+private struct OpenFile: ~Copyable {
+    let owned: OwnedDescriptor
+    let status: FileStatus
+
+    static func open(_ name: String, in directory: borrowing Directory) throws(Errno) -> OpenFile {
+        let owned = try directory.open(name)
+        let status = try FileStatus(of: owned.descriptor)
+        return OpenFile(owned: owned, status: status)
+    }
+
+    consuming func release() -> OwnedDescriptor { owned }
+}
+
+/// Where a segment is: a name in a directory, or nowhere (anonymous).
+struct SegmentPlace: Sendable {
+    let name: ObjectName
+    let directory: ObjectDirectory
+    var label: String { name.description }
+}
+
+extension SegmentFile {
+    /// How long an opener waits for another that is just removing or first opening the segment.
+    private static let patience = Duration.seconds(5)
+
+    /// Builds the segment without a name, then gives it the name in one step. Nobody ever sees it half-made; a creator that dies leaves nothing.
+    ///
+    /// - Parameter initialize: writes the object into the mapped, zeroed segment.
+    static func create(
+        _ plan: SegmentPlan, at place: SegmentPlace, permissions: FilePermissions,
+        initialize: (SegmentMapping) throws(InterprocessError) -> Void
+    ) throws(InterprocessError) -> SegmentFile {
+        let operation = "create"
+        try plan.check(operation, place.label)
+        try checkPermissions(permissions, place)
+        let directory = try place.directory.open(for: operation, place.label)
+        let made: SegmentFile
+        do {
+            made = try build(plan, place.name, operation, initialize: initialize) { () throws(Errno) in
+                let file = try directory.makeUnnamedFile(mode: permissions)
+                try file.descriptor.setPermissions(permissions)
+                return file
+            } describeSpace: { file in
+                let space = try? FileSystemStatus(of: file)
+                return "\(place.directory.path) has \(byteCount(space?.free ?? 0)) free of \(byteCount(space?.size ?? 0))"
+            }
+        }
+        do throws(Errno) {
+            try directory.link(made.descriptor, as: place.name.description)
+        } catch {
+            if error == .fileExists {
+                throw InterprocessError(.nameTaken, operation, place.label, errno: error, "the name is taken; open it, remove it, or choose another")
+            }
+            throw .system(error, operation, place.label, "giving the new segment its name")
+        }
+        return made
+    }
+
+    /// Builds an anonymous segment: a memory file that nobody can shrink or grow.
+    static func createAnonymous(
+        _ plan: SegmentPlan, label: String, initialize: (SegmentMapping) throws(InterprocessError) -> Void
+    ) throws(InterprocessError) -> SegmentFile {
+        let operation = "create"
+        try plan.check(operation, label)
+        let made = try build(plan, nil, operation, initialize: initialize) { () throws(Errno) in
+            try MemoryFile.make(named: label, size: 0)
+        } describeSpace: { _ in
+            "the system is short of memory"
+        }
+        do throws(Errno) {
+            try MemoryFile.add([.shrink, .grow, .seal], to: made.descriptor)
+        } catch {
+            throw .system(error, operation, label, "sealing its size")
+        }
+        return made
+    }
+
+    private static func build(
+        _ plan: SegmentPlan, _ name: ObjectName?, _ operation: String,
+        initialize: (SegmentMapping) throws(InterprocessError) -> Void,
+        file make: () throws(Errno) -> OwnedDescriptor, describeSpace: (FileDescriptor) -> String
+    ) throws(InterprocessError) -> SegmentFile {
+        let label = name?.description ?? "anonymous segment"
+        let owned: OwnedDescriptor
+        do throws(Errno) {
+            owned = try make()
+        } catch {
+            throw .system(error, operation, label, "making its file")
+        }
+        do throws(Errno) {
+            try owned.descriptor.reserve(size: plan.segmentSize)
+        } catch {
+            switch error {
+            case .noSpace, .fileTooLarge, .diskQuotaExceeded:
+                throw InterprocessError(
+                    .noSpace, operation, label, errno: error,
+                    "it needs \(byteCount(plan.segmentSize)) and \(describeSpace(owned.descriptor)); ask for less, remove what is not needed ('ipc list'), or make it larger (in a container --shm-size)"
+                )
+            default: throw .system(error, operation, label, "reserving \(byteCount(plan.segmentSize))")
+            }
+        }
+        do throws(Errno) {
+            let page = try unsafe MemoryMapping(reserving: SegmentPlan.page)
+            try unsafe page.mapShared(owned.descriptor, from: 0, at: 0, size: SegmentPlan.page)
+            unsafe SegmentHeader.write(plan, name: name, creator: .current(), to: page.base)
+        } catch {
+            throw .system(error, operation, label, "mapping its first page")
+        }
+        let header = try SegmentHeader(reading: owned.descriptor, fileSize: plan.segmentSize, operation, label)
+        let mapping = try SegmentMapping(owned.descriptor, header, mirrorsData: plan.mirrorsData, operation, label)
+        try initialize(mapping)
+        do throws(Errno) {
+            // Before the name: whoever finds the segment finds it in use.
+            guard try FileLock.tryLock(owned.descriptor, .shared) else { preconditionFailure("nobody else can have opened a file that has no name") }
+        } catch {
+            throw .system(error, operation, label, "locking it")
+        }
+        return SegmentFile(owned: owned, mapping: mapping, wasAlone: false)
+    }
+
+    /// Opens the segment and checks that it is what the caller expects.
+    ///
+    /// - Parameter keepAbandoned: asked when nobody else has a segment open that lives until the last peer leaves: whether it still holds something that must not be lost.
+    static func open(
+        _ place: SegmentPlace, expecting check: (SegmentHeader) throws(InterprocessError) -> Void, keepAbandoned: (SegmentMapping) -> Bool, mirrorsData: Bool
+    ) throws(InterprocessError) -> SegmentFile {
+        let operation = "open"
+        let directory = try place.directory.open(for: operation, place.label)
+        let deadline = MonotonicInstant.now.advanced(by: patience)
+        while true {
+            let file = try openFile(in: directory, place, operation)
+            let status = file.status
+            let descriptor = file.owned.descriptor
+            guard let alone = try lock(descriptor, place.label, until: deadline) else { continue }  // removed meanwhile: look again
+            let header = try SegmentHeader(reading: descriptor, fileSize: status.size, operation, place.label)
+            try check(header)
+            let mapping = try SegmentMapping(descriptor, header, mirrorsData: mirrorsData, operation, place.label)
+            if alone && header.lifetime == .untilLastPeerLeaves && !keepAbandoned(mapping) {
+                try unlink(place, in: directory, ifStill: status)
+                continue
+            }
+            return SegmentFile(owned: file.release(), mapping: mapping, wasAlone: alone)
+        }
+    }
+
+    /// Opens a segment by a descriptor that was inherited or received.
+    static func open(
+        _ descriptor: FileDescriptor, label: String, expecting check: (SegmentHeader) throws(InterprocessError) -> Void, mirrorsData: Bool
+    ) throws(InterprocessError) -> SegmentFile {
+        let operation = "open"
+        do {
+            // An opening of its own: locks belong to openings, and an inherited descriptor shares its parent's.
+            let owned = try Directory(opening: "/proc/self/fd").reopen(descriptor)
+            let status = try FileStatus(of: owned.descriptor)
+            let alone = try lock(owned.descriptor, label, until: MonotonicInstant.now.advanced(by: patience)) ?? false
+            let header = try SegmentHeader(reading: owned.descriptor, fileSize: status.size, operation, label)
+            try check(header)
+            let mapping = try SegmentMapping(owned.descriptor, header, mirrorsData: mirrorsData, operation, label)
+            return SegmentFile(owned: owned, mapping: mapping, wasAlone: alone)
+        } catch let error as InterprocessError {
+            throw error
+        } catch {
+            throw .system(error as? Errno ?? .badFileDescriptor, operation, label, "opening descriptor \(descriptor.rawValue)")
+        }
+    }
+
+    private static func openFile(
+        in directory: borrowing Directory, _ place: SegmentPlace, _ operation: String
+    ) throws(InterprocessError) -> OpenFile {
+        let label = place.label
+        let file: OpenFile
+        do throws(Errno) {
+            file = try OpenFile.open(label, in: directory)
+        } catch {
+            switch error {
+            case .noSuchFileOrDirectory:
+                throw InterprocessError(.notFound, operation, label, errno: error, "there is no such object in \(place.directory.path); 'ipc list' shows what there is")
+            case .tooManySymbolicLinkLevels:
+                throw InterprocessError(.notASegment, operation, label, errno: error, "it is a symbolic link, and links are never followed; remove it")
+            case .isDirectory, .noSuchAddressOrDevice:
+                throw InterprocessError(.notASegment, operation, label, errno: error, "it is not a plain file; remove it or choose another name")
+            default: throw .system(error, operation, label, "opening its file")
+            }
+        }
+        let status = file.status
+        guard status.kind == .regular else {
+            throw InterprocessError(.notASegment, operation, label, "it is not a plain file; remove it or choose another name")
+        }
+        if place.directory.owners == .user {
+            guard status.owner == currentUserID() else {
+                throw InterprocessError(.wrongOwner, operation, label, "it belongs to another user (\(describeUser(status.owner))) and is not trusted; choose another name")
+            }
+            guard status.permissions.isDisjoint(with: [.otherWrite]) else {
+                throw InterprocessError(.wrongMode, operation, label, "everybody may write to it (mode \(octal(status.permissions))); remove it, or run chmod o-w")
+            }
+        }
+        guard status.permissions.isDisjoint(with: [.ownerExecute, .groupExecute, .otherExecute]) else {
+            throw InterprocessError(.wrongMode, operation, label, "it is executable (mode \(octal(status.permissions))), which no segment is; remove it or choose another name")
+        }
+        return file
+    }
+
+    /// Takes the shared lock; true if nobody else had one, nil if the file has been removed meanwhile.
+    private static func lock(_ file: FileDescriptor, _ label: String, until deadline: MonotonicInstant) throws(InterprocessError) -> Bool? {
+        do throws(Errno) {
+            while true {
+                if try FileLock.tryLock(file, .exclusive) {
+                    if try FileStatus(of: file).links == 0 && !isMemoryFile(file) { return nil }
+                    return true
+                }
+                if try FileLock.tryLock(file, .shared) {
+                    if try FileStatus(of: file).links == 0 && !isMemoryFile(file) { return nil }
+                    return false
+                }
+                // Somebody holds it alone: for the microseconds that a removal or a first opening takes, unless it was stopped in the middle.
+                guard MonotonicInstant.now < deadline else {
+                    throw Errno.timedOut
+                }
+                sleepThread(for: .milliseconds(1))
+            }
+        } catch {
+            if error == .timedOut {
+                throw InterprocessError(.busy, "open", label, "another process has held it alone for 5 s: it is probably stopped ('ipc who \(label)' may name it)")
+            }
+            throw .system(error, "open", label, "locking it")
+        }
+    }
+
+    private static func isMemoryFile(_ file: FileDescriptor) -> Bool { (try? MemoryFile.seals(of: file))?.contains(.shrink) ?? false }
+
+    /// Ends the time alone: others that wait to open may go on. To be called once the opener has put right what the dead left.
+    func endExclusive(_ label: String) throws(InterprocessError) {
+        guard wasAlone else { return }
+        do throws(Errno) {
+            _ = try FileLock.tryLock(descriptor, .shared)
+        } catch {
+            throw .system(error, "open", label, "sharing its lock")
+        }
+    }
+
+    private static func unlink(_ place: SegmentPlace, in directory: borrowing Directory, ifStill status: FileStatus) throws(InterprocessError) {
+        do throws(Errno) {
+            guard let now = try directory.status(of: place.label), now.isSameFile(as: status) else { return }
+            try directory.unlink(place.label)
+        } catch {
+            if error == .noSuchFileOrDirectory { return }
+            throw .system(error, "remove", place.label, "removing its name")
+        }
+    }
+
+    /// Removes the name of the segment, if it still is this segment's and nobody else has it open. Returns whether nobody else had.
+    func removeIfAlone(_ place: SegmentPlace) -> Bool {
+        guard (try? FileLock.tryLock(descriptor, .exclusive)) == true else { return false }
+        if let directory = try? place.directory.open(for: "remove", place.label), let status = try? FileStatus(of: descriptor) {
+            try? SegmentFile.unlink(place, in: directory, ifStill: status)
+        }
+        return true
+    }
+
+    private static func checkPermissions(_ permissions: FilePermissions, _ place: SegmentPlace) throws(InterprocessError) {
+        guard permissions.isSuperset(of: .ownerReadWrite), permissions.isDisjoint(with: [.ownerExecute, .groupExecute, .otherExecute]) else {
+            throw InterprocessError(
+                .invalidArgument, "create", place.label, "the permissions \(octal(permissions)) are impossible: a segment is readable and writable by its owner, and never executable")
+        }
+    }
+}
+
+extension Directory {
+    fileprivate func reopen(_ descriptor: FileDescriptor) throws(Errno) -> OwnedDescriptor { try openFollowing("\(descriptor.rawValue)") }
+}
+
+/// "256 MiB", for messages.
+public func byteCount(_ bytes: Int) -> String {
+    let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
+    var value = bytes
+    var unit = 0
+    var rest = 0
+    while value >= 1024 && unit < units.count - 1 {
+        rest = value % 1024
+        value /= 1024
+        unit += 1
+    }
+    let tenths = rest * 10 / 1024
+    return unit > 0 && tenths > 0 && value < 100 ? "\(value).\(tenths) \(units[unit])" : "\(value) \(units[unit])"
+}

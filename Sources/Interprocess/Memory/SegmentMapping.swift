@@ -1,0 +1,53 @@
+import InterprocessSystem
+import SystemPackage
+
+/// A segment mapped into this process.
+///
+///     base - nodeDistance + peerOffset   private pages: nodes of the keeper's robust list, one for each life word
+///     base                               the segment
+///     base + size                        the data a second time, if it is mirrored
+///                                        a page without access
+///
+/// The node of a life word stands `nodeDistance` before it, the same in every segment, and no other process can touch it.
+@safe
+final class SegmentMapping: @unchecked Sendable {
+    /// More than the header and the largest peer table.
+    static let nodeDistance = 256 * 1024
+
+    private let mapping: MemoryMapping
+    let base: UnsafeMutableRawPointer
+    let header: SegmentHeader
+
+    init(
+        _ file: FileDescriptor, _ header: SegmentHeader, mirrorsData: Bool, _ operation: String, _ label: String
+    ) throws(InterprocessError) {
+        do throws(Errno) {
+            let mirror = mirrorsData ? header.dataSize : 0
+            unsafe mapping = try MemoryMapping(reserving: Self.nodeDistance + header.size + mirror + SegmentPlan.page)
+            let tableSize = header.objectOffset - header.peerOffset
+            try unsafe mapping.mapPrivate(at: header.peerOffset, size: tableSize)
+            // Small ones are entered into the page table now, so that no first touch costs anything later; for large ones that would take long.
+            try unsafe mapping.mapShared(
+                file, from: 0, at: Self.nodeDistance, size: header.size, populate: header.size <= Self.populatedSize)
+            if mirror > 0 {
+                try unsafe mapping.mapShared(
+                    file, from: header.dataOffset, at: Self.nodeDistance + header.size, size: mirror, populate: header.size <= Self.populatedSize)
+            }
+        } catch {
+            throw .system(error, operation, label, "mapping it")
+        }
+        unsafe base = mapping.base + Self.nodeDistance
+        self.header = header
+    }
+
+    private static let populatedSize = 64 << 20
+
+    var object: UnsafeMutableRawPointer { unsafe base + header.objectOffset }
+    var data: UnsafeMutableRawPointer { unsafe base + header.dataOffset }
+
+    /// The whole range, for the handler that runs in a forked child.
+    var range: (UnsafeMutableRawPointer, Int) { unsafe (mapping.base, mapping.size) }
+
+    func word32(_ offset: Int) -> SharedUInt32 { unsafe SharedUInt32(at: base + offset) }
+    func word64(_ offset: Int) -> SharedUInt64 { unsafe SharedUInt64(at: base + offset) }
+}
