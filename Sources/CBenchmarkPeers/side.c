@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,18 +18,15 @@ static uint64_t nanoseconds(clockid_t clock) {
   return (uint64_t)time.tv_sec * 1000000000ull + (uint64_t)time.tv_nsec;
 }
 
-// What two readings in a row differ by. The median: a smaller one is luck that a measurement does not have.
-static uint64_t tick_cost(void) {
-  enum { readings = 1001, most = 4096 };
-  static uint32_t found[most];
-  memset(found, 0, sizeof found);
-  for (int i = 0; i < readings; i++) {
-    uint64_t first = bench_ticks(), difference = bench_ticks() - first;
-    found[difference < most ? difference : most - 1]++;
+// The best of many tries, each long enough for a counter that advances in steps of ten nanoseconds.
+static uint64_t cost_of_readings(void) {
+  uint64_t best = UINT64_MAX;
+  for (int tries = 0; tries < 20; tries++) {
+    uint64_t first = bench_ticks(), last = first;
+    for (int i = 0; i < BENCH_READINGS; i++) last = bench_ticks();
+    if (last - first < best) best = last - first;
   }
-  uint32_t below = 0, ticks = 0;
-  while ((below += found[ticks]) <= readings / 2) ticks++;
-  return ticks;
+  return best;
 }
 
 int bench_open(bench_side *side, uint32_t index, uint64_t size, uint64_t count, uint64_t capacity, uint64_t area, uint64_t area_size) {
@@ -43,7 +41,7 @@ int bench_open(bench_side *side, uint32_t index, uint64_t size, uint64_t count, 
   if ((uint32_t)getppid() != control->coordinator) return -ESRCH;
   *side = (bench_side){.control = control, .samples = (uint64_t *)((char *)shared + BENCH_PAGE), .size = size, .count = count,
                        .capacity = capacity, .area = area, .area_size = area_size, .index = index};
-  control->reports[index].tick_cost = tick_cost();
+  control->reports[index].ticks_of_readings = cost_of_readings();
   return 0;
 }
 
@@ -59,7 +57,8 @@ void bench_start(bench_side *side) {
 void bench_stop(bench_side *side) {
   bench_report *report = &side->control->reports[side->index];
   report->stopped = bench_ticks();
-  report->processor_ns = nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - side->processor_ns;
+  // Of a waker only the wake-ups count, not its naps in between.
+  if (side->wakeups == 0) report->processor_ns = nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - side->processor_ns;
   report->samples = side->recorded;
 }
 
@@ -91,12 +90,18 @@ void bench_record_wakeup(bench_side *side) {
 void bench_await_sleeper(bench_side *side) {
   const struct timespec nap = {.tv_nsec = 20000};
   uint64_t wanted = ++side->wakeups;
+  bool announced;
+  // Announced is not yet parked: one more nap leaves the sleeper the time, and the processor if it is the same.
   do {
+    announced = __atomic_load_n(&side->control->parking, __ATOMIC_ACQUIRE) >= wanted;
     nanosleep(&nap, NULL);
-  } while (__atomic_load_n(&side->control->parking, __ATOMIC_ACQUIRE) < wanted);
-  // Announced is not yet parked: sleeping once more leaves it the time, and the processor if it is the same.
-  nanosleep(&nap, NULL);
+  } while (!announced);
+  side->processor_ns = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
   __atomic_store_n(&side->control->woken_at, bench_ticks(), __ATOMIC_RELEASE);
+}
+
+void bench_end_wakeup(bench_side *side) {
+  side->control->reports[side->index].processor_ns += nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - side->processor_ns;
 }
 
 uint64_t bench_sum(const void *payload, uint64_t size) {

@@ -191,6 +191,7 @@ void bench_signal_wake(bench_side *side, bench_signal signal) {
   for (uint64_t i = 0; i < side->count; i++) {
     bench_await_sleeper(side);
     wake(side, shared, signal);
+    bench_end_wakeup(side);
   }
   bench_stop(side);
 }

@@ -13,7 +13,7 @@ enum {
 };
 
 // The shared memory: a page of control, the samples, the area in which the mechanism lives.
-enum { BENCH_PAGE = 4096, BENCH_SIDES = 2 };
+enum { BENCH_PAGE = 4096, BENCH_SIDES = 2, BENCH_READINGS = 1000 };
 
 // What one side reports.
 typedef struct bench_report {
@@ -21,7 +21,7 @@ typedef struct bench_report {
   uint64_t stopped;
   uint64_t processor_ns;  // processor time between the two, user and system
   uint64_t samples;
-  uint64_t tick_cost;     // what reading the counter adds to a sample
+  uint64_t ticks_of_readings;  // what BENCH_READINGS readings of the counter take: part of every sample, of no message
   char failure[216];      // zero-terminated; empty: none
 } bench_report;
 _Static_assert(sizeof(bench_report) == 256, "a report is four lines");
@@ -98,8 +98,9 @@ void *bench_map(bench_side *side, uint64_t offset, uint64_t length);
 // Wake-ups. The sleeper announces its wait, waits in its own way, and records how long ago the waker began.
 void bench_announce_sleep(bench_side *side);
 void bench_record_wakeup(bench_side *side);
-// The waker sleeps until the sleeper must be parked, then notes the time.
+// The waker sleeps until the sleeper must be parked, notes the time, wakes in its own way, and says that it has.
 void bench_await_sleeper(bench_side *side);
+void bench_end_wakeup(bench_side *side);
 
 // What the reader of a large payload does with it: looks at every word. The result keeps the compiler from leaving it out.
 uint64_t bench_sum(const void *payload, uint64_t size);
