@@ -6,17 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The two lines are far enough apart that the processor does not fetch one for the other.
-static uint64_t *lines(bench_side *side) { return bench_map(side, 0, BENCH_PAGE); }
+// One line there and one back, far enough apart that the processor does not fetch one for the other. Pair after pair of them, as in a ring: what a
+// line costs depends on where it lies in the shared cache, so a single one is a matter of luck.
+typedef struct lines {
+  struct {
+    uint64_t word, reserved[15];
+  } there, back;
+} lines;
+enum { LINES = 64 };
 
 void bench_line_ping(bench_side *side) {
-  uint64_t *there = lines(side), *back = there + 32;
+  lines *pairs = bench_map(side, 0, LINES * sizeof(lines));
   uint64_t count = side->count;
   bench_start(side);
   uint64_t before = bench_ticks();
   for (uint64_t i = 1; i <= count; i++) {
-    __atomic_store_n(there, i, __ATOMIC_RELEASE);
-    while (__atomic_load_n(back, __ATOMIC_ACQUIRE) != i) bench_pause();
+    lines *pair = &pairs[i % LINES];
+    __atomic_store_n(&pair->there.word, i, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&pair->back.word, __ATOMIC_ACQUIRE) != i) bench_pause();
     uint64_t now = bench_ticks();
     bench_record(side, now - before);
     before = now;
@@ -25,12 +32,13 @@ void bench_line_ping(bench_side *side) {
 }
 
 void bench_line_pong(bench_side *side) {
-  uint64_t *there = lines(side), *back = there + 32;
+  lines *pairs = bench_map(side, 0, LINES * sizeof(lines));
   uint64_t count = side->count;
   bench_start(side);
   for (uint64_t i = 1; i <= count; i++) {
-    while (__atomic_load_n(there, __ATOMIC_ACQUIRE) != i) bench_pause();
-    __atomic_store_n(back, i, __ATOMIC_RELEASE);
+    lines *pair = &pairs[i % LINES];
+    while (__atomic_load_n(&pair->there.word, __ATOMIC_ACQUIRE) != i) bench_pause();
+    __atomic_store_n(&pair->back.word, i, __ATOMIC_RELEASE);
   }
   bench_stop(side);
 }

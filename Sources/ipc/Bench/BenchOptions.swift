@@ -13,6 +13,9 @@ struct BenchOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How often every case is measured, in turn (default: 15, quick: 3).", valueName: "n"))
     var rounds: String?
 
+    @Option(help: ArgumentHelp("Measure only these, separated by commas (\(Metric.names)).", valueName: "metrics"))
+    var metric: String?
+
     @Flag(help: "Three short rounds: to see that all works, not for figures.")
     var quick = false
 
@@ -25,7 +28,18 @@ struct BenchOptions: ParsableArguments {
             }
             count = given
         }
-        return BenchmarkSettings(processors: try processors(), rounds: count, roundTime: quick ? 15e6 : 60e6)
+        return BenchmarkSettings(processors: try processors(), metrics: try metrics(), rounds: count, roundTime: quick ? 15e6 : 60e6)
+    }
+
+    private func metrics() throws -> Set<Metric> {
+        guard let metric else { return Set(Metric.allCases) }
+        return Set(
+            try metric.split(separator: ",", omittingEmptySubsequences: false).map { name in
+                guard let metric = Metric(rawValue: String(name)) else {
+                    throw usageFailure("--metric \(metric): \"\(name)\" is none of \(Metric.names)")
+                }
+                return metric
+            })
     }
 
     private func processors() throws -> (Int, Int) {

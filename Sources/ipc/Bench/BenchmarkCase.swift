@@ -35,6 +35,9 @@ enum Metric: String, Sendable, CaseIterable {
 
     var isStream: Bool { self == .perMessage || self == .throughput }
 
+    /// All of them, for people.
+    static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
     var unit: String { self == .syscalls ? "calls" : "ns" }
 }
 

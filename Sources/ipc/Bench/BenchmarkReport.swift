@@ -34,7 +34,7 @@ struct BenchmarkReport {
         result += """
 
             min and median: of the rounds' own figures, the best and the middle one (\(measurements.first?.rounds ?? 0) rounds). p99, p99.9: over all samples.
-            cpu: processor time of both sides per operation. ratio: of the median to that of the row with 1.00.
+            cpu: processor time of both sides per operation. ratio: to the row with 1.00 in the same round, the middle one.
 
             """
         return result
@@ -61,11 +61,10 @@ struct BenchmarkReport {
     }
 
     private func ratio(of row: Measurement) -> String {
-        let base = measurements.first {
+        let baseline = measurements.first {
             $0.metric == row.metric && $0.size == row.size && $0.placement == row.placement && $0.contender == row.baseline
         }
-        guard let base, base.median > 0 else { return "" }
-        return formatted(row.median / base.median, digits: 2)
+        return row.ratio(to: baseline).map { formatted($0, digits: 2) } ?? ""
     }
 
     /// Three digits and a unit.

@@ -5,6 +5,7 @@ import InterprocessSystem
 struct BenchmarkSettings {
     /// Of the near and the far side; one core is the far side's, because the first processor has the most interrupts.
     var processors: (Int, Int)
+    var metrics: Set<Metric>
     var rounds: Int
     /// Of one contender in one round, nanoseconds.
     var roundTime: Double
@@ -26,7 +27,7 @@ struct BenchmarkRun {
     func measure() throws -> [Measurement] {
         let nanosecondsPerTick = bench_nanoseconds_per_tick()
         var entries: [Entry] = []
-        for (index, comparison) in suite.comparisons.enumerated() {
+        for (index, comparison) in suite.comparisons.enumerated() where settings.metrics.contains(comparison.metric) {
             let (first, second) = settings.processors
             if comparison.placement == .twoCores && first == second { continue }
             let processors = comparison.placement == .sameCore ? (second, second) : (first, second)

@@ -3,8 +3,11 @@ import CBenchmarkPeers
 /// The floors and rivals as contenders: each is a name, what it needs, and its two sides in C.
 extension Contender {
     /// A cache line there and back: no message can be faster.
-    static let cacheLine = Contender(
-        name: "floor-cache-line", near: { unsafe bench_line_ping($0.pointer) }, far: { unsafe bench_line_pong($0.pointer) })
+    static func cacheLine(capacity: Int) -> Contender {
+        Contender(
+            name: "floor-cache-line", area: .rings(capacity: capacity, directions: 1), near: { unsafe bench_line_ping($0.pointer) },
+            far: { unsafe bench_line_pong($0.pointer) })
+    }
 
     /// One copy into a range as large as the rings beside it.
     static func copy(capacity: Int) -> Contender {

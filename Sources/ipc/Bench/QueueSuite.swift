@@ -9,7 +9,7 @@ extension BenchmarkSuite {
     private static let roundTrips: [Comparison] = [8, 64].map { size in
         Comparison(
             metric: .roundTrip, size: size, placement: .twoCores, baseline: "floor-cache-line",
-            contenders: [.cacheLine] + InterprocessCases.roundTrip(size: size, capacity: smallCapacity)
+            contenders: [.cacheLine(capacity: smallCapacity)] + InterprocessCases.roundTrip(size: size, capacity: smallCapacity)
                 + [.ring, .cached, .sequence, .pipe, .socket].map { .roundTrip($0, capacity: smallCapacity) })
     }
 
