@@ -53,6 +53,16 @@ public enum Futex {
         return try unsafe result(of: "futex_waitv", deadline) { unsafe ipc_futex_waitv(words.baseAddress, count, $0) }
     }
 
+    /// Throws `ENOSYS` where the kernel has no ``wait(any:until:)``.
+    public static func checkWaitingOnMany() throws(Errno) {
+        do throws(Errno) {
+            // No words are invalid (EINVAL) to a kernel that knows the call.
+            _ = try unsafe wait(any: UnsafeMutableBufferPointer(start: nil, count: 0))
+        } catch {
+            if error == .noFunction { throw error }
+        }
+    }
+
     private static func result(
         of name: SystemCallName, _ deadline: MonotonicInstant?, _ call: (UnsafeRawPointer?) -> Int
     ) throws(Errno) -> WaitResult {

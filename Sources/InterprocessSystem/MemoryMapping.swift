@@ -36,9 +36,9 @@ public struct MemoryMapping: ~Copyable, @unchecked Sendable {
         try unsafe place(at: offset, size, protection, MAP_SHARED | (populate ? MAP_POPULATE : 0), file.rawValue, fileOffset)
     }
 
-    /// Replaces everything by private zeroes, in place; for a forked child, which must not touch what its parent shares.
-    public func replaceByPrivateZeroes() throws(Errno) {
-        try unsafe mapPrivate(at: 0, size: size)
+    /// Puts private zeroes over a mapping, in place; for a forked child, which must not touch what its parent shares. Takes no lock.
+    public static func replaceByPrivateZeroes(_ base: UnsafeMutableRawPointer, size: Int) {
+        unsafe _ = mmap(base, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0)
     }
 
     private func place(

@@ -6,6 +6,9 @@ public import SystemPackage
 public enum ThreadID {
     /// The corresponding C function is `gettid`.
     public static var current: Int { ipc_gettid() }
+
+    /// Another number that tells the calling thread from all others of this process; without a system call. The corresponding C function is `pthread_self`.
+    public static var cachedCurrent: Int { Int(bitPattern: UInt(pthread_self())) }
 }
 
 /// Starts a detached thread that lives as long as the process, with every signal blocked, so that the program's handlers never run on it.

@@ -1,0 +1,151 @@
+import CInterprocess
+
+/// The header word that stands before each record of a queue: publishing it is publishing the record.
+///
+/// **States** 0: nothing is published here. Otherwise
+///
+/// | bits | data record | control record |
+/// |---|---|---|
+/// | 63 | 1 | 1 |
+/// | 62 | 0 | 1 |
+/// | 40–61 | sequence number of the first message, low bits | session that begins here, low bits |
+/// | 0–39 | bytes of payload | bits 0–31 PeerID of the sender before, 32–39 how it ended |
+@frozen @usableFromInline
+struct RecordHeader: Equatable {
+    @usableFromInline let word: UInt64
+
+    @usableFromInline static let published: UInt64 = 1 << 63
+    @usableFromInline static let control: UInt64 = 1 << 62
+    @usableFromInline static let checkMask: UInt64 = (1 << 22) - 1
+    @usableFromInline static let lengthMask: UInt64 = (1 << 40) - 1
+
+    @inlinable @inline(__always) init(word: UInt64) { self.word = word }
+
+    @inlinable @inline(__always) init(length: Int, sequence: UInt64) {
+        word = Self.published | (sequence & Self.checkMask) << 40 | UInt64(truncatingIfNeeded: length)
+    }
+
+    init(session: UInt32, previous: RoleWord) {
+        word = Self.published | Self.control | UInt64(session) << 40 | UInt64(previous.ending.rawValue) << 32 | UInt64(previous.peerBits)
+    }
+
+    @usableFromInline var isPublished: Bool { word & Self.published != 0 }
+    var isControl: Bool { word & Self.control != 0 }
+    var check: UInt64 { word >> 40 & Self.checkMask }
+    var length: Int { Int(word & Self.lengthMask) }
+    var previousPeerBits: UInt32 { UInt32(truncatingIfNeeded: word) }
+    var previousEnding: RoleEnding? { RoleEnding(rawValue: UInt8(truncatingIfNeeded: word >> 32)) }
+}
+
+/// How a role's session ended.
+enum RoleEnding: UInt8, Sendable { case none = 0, closed = 1, died = 2 }
+
+/// Who has a role (sender, receiver) of a queue, or had it last: one word, so that every change is one store.
+///
+/// **States** ending none: the peer has the role. Ending closed or died: nobody has it, and the peer had it last. 0: nobody ever had it.
+struct RoleWord: Equatable, Sendable {
+    let word: UInt64
+
+    init(word: UInt64) { self.word = word }
+
+    private init(peerBits: UInt32, session: UInt32, before: RoleEnding, ending: RoleEnding) {
+        word = UInt64(peerBits) | UInt64(session) << 32 | UInt64(before.rawValue) << 56 | UInt64(ending.rawValue) << 60
+    }
+
+    static let sessionMask: UInt32 = (1 << 22) - 1
+
+    var peerBits: UInt32 { UInt32(truncatingIfNeeded: word) }
+    var peer: PeerID? { PeerID(rawValue: peerBits) }
+    /// Counts the sessions, modulo 2^22; 0 if there was none yet.
+    var session: UInt32 { UInt32(truncatingIfNeeded: word >> 32) & Self.sessionMask }
+    /// How the session before this one ended.
+    var before: RoleEnding { RoleEnding(rawValue: UInt8(truncatingIfNeeded: word >> 56 & 15)) ?? .none }
+    var ending: RoleEnding { RoleEnding(rawValue: UInt8(truncatingIfNeeded: word >> 60)) ?? .none }
+
+    var holder: PeerID? { ending == .none ? peer : nil }
+
+    func joined(by peer: PeerID) -> RoleWord {
+        RoleWord(peerBits: peer.rawValue, session: (session &+ 1) & Self.sessionMask, before: ending, ending: .none)
+    }
+
+    func ended(_ ending: RoleEnding) -> RoleWord { RoleWord(peerBits: peerBits, session: session, before: before, ending: ending) }
+}
+
+/// Sessions are counted modulo 2^22 and compared by their distance.
+extension UInt32 {
+    func isSession(after other: UInt32) -> Bool {
+        let distance = (self &- other) & RoleWord.sessionMask
+        return distance != 0 && distance < (RoleWord.sessionMask + 1) / 2
+    }
+}
+
+/// The shared words of a queue's control block.
+struct QueueWords: Sendable {
+    private let mapping: SegmentMapping
+
+    init(_ mapping: SegmentMapping) { self.mapping = mapping }
+
+    private func word64(_ field: PartialKeyPath<ipc_queue>) -> SharedUInt64 { mapping.word64(mapping.header.objectOffset + Self.offset(field)) }
+    private func word32(_ field: PartialKeyPath<ipc_queue>) -> SharedUInt32 { mapping.word32(mapping.header.objectOffset + Self.offset(field)) }
+
+    private static func offset(_ field: PartialKeyPath<ipc_queue>) -> Int {
+        guard let offset = MemoryLayout<ipc_queue>.offset(of: field) else { preconditionFailure("stored fields have offsets") }
+        return offset
+    }
+
+    var consumed: SharedUInt64 { word64(\.consumed) }
+    var reported: SharedUInt64 { word64(\.reported) }
+    var receiverFlags: SharedUInt32 { word32(\.receiver_flags) }
+    var receiverCPU: SharedUInt32 { word32(\.receiver_cpu) }
+    var receiverEvent: SharedUInt32 { word32(\.receiver_event) }
+    var senderFlags: SharedUInt32 { word32(\.sender_flags) }
+    var senderCPU: SharedUInt32 { word32(\.sender_cpu) }
+    var senderEvent: SharedUInt32 { word32(\.sender_event) }
+    var senderWants: SharedUInt64 { word64(\.sender_wants) }
+    var sender: SharedUInt64 { word64(\.sender) }
+    var receiver: SharedUInt64 { word64(\.receiver) }
+
+    func progress(_ index: Int) -> ProgressWords {
+        let offset = mapping.header.objectOffset + Self.offset(\.progress) + index * MemoryLayout<ipc_queue_progress>.stride
+        return ProgressWords(
+            position: mapping.word64(offset), sequence: mapping.word64(offset + 8), remaining: mapping.word64(offset + 16))
+    }
+
+    /// Writes what is not zero; before the segment has a name.
+    func initialize() {
+        receiverFlags.storeRelaxed(WaitFlags.open)
+        senderFlags.storeRelaxed(WaitFlags.open)
+    }
+}
+
+/// One of the two progress entries.
+@frozen @usableFromInline
+struct ProgressWords: Sendable {
+    @usableFromInline let position: SharedUInt64
+    @usableFromInline let sequence: SharedUInt64
+    @usableFromInline let remaining: SharedUInt64
+}
+
+/// Which bytes of a queue make a record, for one alignment.
+///
+///     record at p:   p + alignment - 8   header
+///                    p + alignment       payload, padded to the alignment
+@usableFromInline
+enum RecordGeometry {
+    /// The least alignment of records: a header's size.
+    @usableFromInline static let leastAlignment = 8
+
+    @inlinable @inline(__always)
+    static func alignment(for element: Int) -> Int { element < leastAlignment ? leastAlignment : element }
+
+    /// Bytes from one record to the next.
+    @inlinable @inline(__always)
+    static func size(payload: Int, alignment: Int) -> Int { alignment &+ ((payload &+ (alignment &- 1)) & ~(alignment &- 1)) }
+
+    /// Bytes of ring that take `payload` bytes in one record, with a control record before it and the zero header behind it.
+    static func ringSize(payload: Int, alignment: Int) -> Int { size(payload: payload, alignment: alignment) + 2 * alignment }
+
+    /// The largest payload of one record in a ring of `size` bytes.
+    static func largestPayload(ring size: Int, alignment: Int) -> Int { size - 3 * alignment }
+}
+extension RecordGeometry: Sendable {}

@@ -1,0 +1,91 @@
+import CInterprocess
+public import SystemPackage
+
+/// How a queue is made if it is not there yet, and where.
+public struct QueueOptions: Sendable {
+    /// Where the name is.
+    public var directory: ObjectDirectory
+    /// How long it stays. A queue that lives until the last peer leaves stays longer while it holds messages that nobody has received.
+    public var lifetime: Lifetime
+    /// Who may open it.
+    public var permissions: FilePermissions
+    /// Whether the queue must exist, must not exist, or either.
+    public var existence: Existence
+
+    public enum Existence: Sendable, Hashable {
+        /// Opens the queue or makes it: either side may start first.
+        case any
+        /// Makes it; `nameTaken` if there is one.
+        case mustBeNew
+        /// Opens it; `notFound` if there is none.
+        case mustExist
+    }
+
+    public init(
+        directory: ObjectDirectory = .user, lifetime: Lifetime = .untilLastPeerLeaves, permissions: FilePermissions = .ownerReadWrite,
+        existence: Existence = .any
+    ) {
+        self.directory = directory
+        self.lifetime = lifetime
+        self.permissions = permissions
+        self.existence = existence
+    }
+}
+
+/// Opening and making the segments of queues.
+enum QueueSegment {
+    /// Capacities if none is given: messages of a typed queue, bytes of a byte queue.
+    static let defaultMessages = 4096
+    static let defaultBytes = 4 << 20
+    /// Two programs, and the tool's onlookers do not count; a few more for restarts that overlap.
+    static let maximumPeers = 8
+
+    static func open(
+        _ name: ObjectName, _ element: ElementDescription, capacity: Int?, _ options: QueueOptions
+    ) throws(InterprocessError) -> Segment {
+        let plan = try plan(element, capacity: capacity, lifetime: options.lifetime, label: name.description)
+        let mode: OpenMode =
+            switch options.existence {
+            case .any: .openOrCreate
+            case .mustBeNew: .create
+            case .mustExist: .open
+            }
+        return try Segment.make(
+            mode, plan, SegmentPlace(name: name, directory: options.directory), options.permissions, minimumCapacity: capacity, recovery: .queue,
+            keepAbandoned: { isWorthKeeping($0) }, initialize: { QueueWords($0).initialize() })
+    }
+
+    static func plan(_ element: ElementDescription, capacity: Int?, lifetime: Lifetime, label: String) throws(InterprocessError) -> SegmentPlan {
+        let isBytes = element.size == 0
+        let capacity = capacity ?? (isBytes ? defaultBytes : defaultMessages)
+        guard capacity > 0 else {
+            throw InterprocessError(.invalidArgument, "create", label, "the capacity must be at least 1, not \(capacity)")
+        }
+        let alignment = RecordGeometry.alignment(for: element.alignment)
+        let ringSize: Int
+        if isBytes {
+            guard capacity <= SegmentPlan.maximumSize else { throw tooLarge(label) }
+            ringSize = RecordGeometry.ringSize(payload: capacity, alignment: alignment)
+        } else {
+            let (size, overflow) = capacity.multipliedReportingOverflow(by: RecordGeometry.size(payload: element.size, alignment: alignment))
+            guard !overflow, size <= SegmentPlan.maximumSize else { throw tooLarge(label) }
+            ringSize = size + 2 * alignment
+        }
+        return SegmentPlan(
+            kind: .queue, objectSize: MemoryLayout<ipc_queue>.size, dataSize: ringSize, mirrorsData: true, capacity: capacity, element: element,
+            lifetime: lifetime, maximumPeers: maximumPeers)
+    }
+
+    private static func tooLarge(_ label: String) -> InterprocessError {
+        InterprocessError(.invalidArgument, "create", label, "the capacity is more than the largest possible segment, 1 TiB; ask for less")
+    }
+
+    /// Whether the queue holds messages, or an ending, that nobody has been told.
+    static func isWorthKeeping(_ mapping: SegmentMapping) -> Bool {
+        let words = QueueWords(mapping)
+        let element = mapping.header.element
+        let walk = QueueWalk(words, mapping, alignment: RecordGeometry.alignment(for: element.alignment), elementSize: element.size)
+        guard let head = try? walk.head().place, let tail = try? walk.tail() else { return true }
+        return tail.sequence != head.sequence
+    }
+}

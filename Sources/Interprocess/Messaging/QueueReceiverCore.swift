@@ -1,0 +1,198 @@
+import CInterprocess
+import InterprocessSystem
+
+/// The receiving side of a queue, for messages of any type: where the next message is, and taking it.
+///
+/// **Trust** a header is read once; the fast path compares it with the one value that the next single message must have, and everything else is checked in ``look(_:)``.
+@frozen @safe
+@usableFromInline
+struct QueueReceiverCore: ~Copyable {
+    @usableFromInline let ring: UnsafeMutableRawPointer
+    @usableFromInline let ringSize: UInt64
+    /// Where the next message is: bytes since the queue was made, and the same in the ring.
+    @usableFromInline var position: UInt64
+    @usableFromInline var offset: UInt64
+    /// The sequence number of the next message.
+    @usableFromInline var sequence: UInt64
+    /// Bytes left of the batch record that `position` is in; 0: a header stands there.
+    @usableFromInline var remaining: UInt64
+    @usableFromInline let consumed: SharedUInt64
+    /// The progress entry that is to be written next, and the one in force.
+    @usableFromInline var next: ProgressWords
+    @usableFromInline var inForce: ProgressWords
+    @usableFromInline var waker: Waker
+    @usableFromInline let session: QueueSession
+    let alignment: Int
+    let elementSize: Int
+    /// The sender's session whose ending this receiver has reported itself: it goes on reporting it until another sender comes.
+    private var ended: (session: UInt32, ending: End)?
+
+    init(_ session: QueueSession, alignment: Int, elementSize: Int) throws(InterprocessError) {
+        self.session = session
+        self.alignment = alignment
+        self.elementSize = elementSize
+        let mapping = session.segment.mapping
+        unsafe ring = mapping.data
+        ringSize = UInt64(mapping.header.dataSize)
+        consumed = session.words.consumed
+        waker = Waker(flags: session.words.senderFlags, event: session.words.senderEvent)
+        do throws(QueueDamage) {
+            let (head, index) = try QueueWalk(session.words, mapping, alignment: alignment, elementSize: elementSize).head()
+            position = head.position
+            offset = head.position % ringSize
+            sequence = head.sequence
+            remaining = head.remaining
+            inForce = session.words.progress(index)
+            next = session.words.progress(1 - index)
+        } catch {
+            session.close()
+            throw InterprocessError(
+                .damaged, "open", session.segment.name?.description ?? "anonymous queue",
+                "the queue is damaged (field '\(error.field)'); remove it and create it anew")
+        }
+    }
+
+    /// The header at the current place.
+    @inlinable @inline(__always)
+    func header(alignment: Int) -> RecordHeader {
+        unsafe RecordHeader(word: SharedUInt64(at: ring + (Int(truncatingIfNeeded: offset) &+ alignment &- 8)).loadAcquire())
+    }
+
+    /// Takes what is before the new place: one store. The sender may write there from now on.
+    ///
+    /// - Parameters:
+    ///   - bytes: from the current place to the new one.
+    ///   - messages: how many messages they hold.
+    ///   - remaining: bytes of the batch that the new place is in.
+    @inlinable @inline(__always)
+    mutating func take(bytes: UInt64, messages: UInt64, remaining: UInt64) {
+        position &+= bytes
+        offset &+= bytes
+        if offset >= ringSize { offset &-= ringSize }
+        sequence &+= messages
+        self.remaining = remaining
+        next.position.storeRelaxed(position)
+        next.sequence.storeRelaxed(sequence)
+        next.remaining.storeRelaxed(remaining)
+        // SYNC queue.take: after everything that was read of the message.
+        consumed.storeRelease(position)
+        swap(&next, &inForce)
+        ipc_compiler_fence()
+        if waker.needsAttention { attend() }
+    }
+
+    /// After taking, when the sender sleeps: wakes it if it has what it wants.
+    @usableFromInline
+    mutating func attend() {
+        let wanted = session.words.senderWants
+        let position = position
+        _ = waker.attend { Int64(bitPattern: position &- wanted.loadRelaxed()) >= 0 }
+    }
+
+    /// What is at the current place.
+    @usableFromInline
+    enum Found {
+        /// A message, or the rest of a batch: this many bytes of payload at the current place plus `headerSize`.
+        case payload(bytes: UInt64, headerSize: UInt64)
+        case nothing
+        case end(End)
+        case damaged(String)
+    }
+
+    @usableFromInline
+    enum End: Sendable { case closed, died(DeathNotice) }
+
+    /// Looks at the current place, whatever is there. Passes control records. O(1) but for those.
+    @usableFromInline
+    mutating func look() -> Found {
+        while true {
+            if remaining > 0 { return .payload(bytes: remaining, headerSize: 0) }
+            let header = header(alignment: alignment)
+            if header.word == 0 {
+                if let end = endOfSession() { return .end(end) }
+                // A message published before the ending was, and not yet seen above, comes first.
+                if self.header(alignment: alignment).word != 0 { continue }
+                return .nothing
+            }
+            guard header.isPublished else { return .damaged("header") }
+            if header.isControl {
+                if let end = passControl(header) { return .end(end) }
+                continue
+            }
+            guard header.check == sequence & RecordHeader.checkMask else { return .damaged("header.sequence") }
+            let length = header.length
+            guard length <= RecordGeometry.largestPayload(ring: Int(ringSize), alignment: alignment) else { return .damaged("header.length") }
+            guard elementSize == 0 || length > 0 && length % elementSize == 0 else { return .damaged("header.length") }
+            ended = nil
+            return .payload(bytes: UInt64(length), headerSize: UInt64(alignment))
+        }
+    }
+
+    /// Takes the record that says that a session begins. Returns the ending of the session before if nobody has been told.
+    private mutating func passControl(_ header: RecordHeader) -> End? {
+        let session = UInt32(header.check)
+        let previous = (session &- 1) & RoleWord.sessionMask
+        let isNews = previous.isSession(after: reported)
+        if isNews { self.session.words.reported.storeRelease(UInt64(previous)) }
+        take(bytes: UInt64(alignment), messages: 0, remaining: 0)
+        ended = nil
+        guard isNews else { return nil }
+        return header.previousEnding == .died ? .died(self.session.notice(ofPeerBits: header.previousPeerBits)) : .closed
+    }
+
+    private var reported: UInt32 { UInt32(truncatingIfNeeded: session.words.reported.loadAcquire()) & RoleWord.sessionMask }
+
+    /// The ending to report when nothing is left: of the last session, or of the one before if the new sender has not said so itself.
+    private mutating func endOfSession() -> End? {
+        _ = session.endDeadOther()
+        let role = session.other.current
+        guard role.session != 0 else { return nil }
+        // What was published before the role's word was changed is visible now: it comes first.
+        guard header(alignment: alignment).word == 0 else { return nil }
+        let ending: End
+        let session: UInt32
+        if role.ending != .none {
+            (session, ending) = (role.session, role.ending == .died ? .died(self.session.notice(of: role)) : .closed)
+            if let ended, ended.session == session { return ended.ending }
+        } else if role.before != .none {
+            session = (role.session &- 1) & RoleWord.sessionMask
+            // Who it was stands in the control record that the new sender owes; here only how it ended is known.
+            ending = role.before == .died ? .died(self.session.notice(ofPeerBits: 0)) : .closed
+        } else {
+            return nil
+        }
+        guard session.isSession(after: reported) else { return nil }
+        self.session.words.reported.storeRelease(UInt64(session))
+        if role.ending != .none { ended = (session, ending) }
+        return ending
+    }
+
+    var hasSomething: Bool { remaining > 0 || header(alignment: alignment).word != 0 }
+
+    /// One step of waiting for a message: nil to look again, or the reason to give up.
+    mutating func waitForMessage(_ strategy: WaitStrategy, until deadline: Deadline) -> ReceiveError? {
+        if session.isDetached { return .detached }
+        if deadline.hasPassed { return .deadline }
+        if session.poll(strategy, deadline, isReady: { hasSomething }) { return nil }
+        if let words = prepareToSleep() {
+            words.sleep(until: deadline)
+            session.sleeper.cancel()
+        }
+        return nil
+    }
+
+    /// Announces a sleep until there is a message; nil if there is something to do first.
+    func prepareToSleep() -> SleepWords? { session.prepareToSleep(isReady: { hasSomething }) }
+
+    /// Waits until a sender has joined, or something is there to be received.
+    mutating func waitForSender(until deadline: Deadline) -> Bool {
+        while true {
+            if hasSomething || session.other.current.holder != nil && !session.endDeadOther() { return true }
+            if deadline.hasPassed || session.isDetached { return false }
+            if let words = prepareToSleep() {
+                words.sleep(until: deadline)
+                session.sleeper.cancel()
+            }
+        }
+    }
+}

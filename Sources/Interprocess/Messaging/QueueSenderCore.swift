@@ -1,0 +1,194 @@
+import CInterprocess
+import InterprocessSystem
+
+/// The sending side of a queue, for messages of any type: where the ring is, what is free, and publishing.
+///
+/// **Source** the record ring of decision record 0001. `SYNC queue.publish`: release of the header ⇄ acquire in ``QueueReceiverCore``. `SYNC queue.take`: release of `consumed` there
+/// ⇄ acquire here.
+@frozen @safe
+@usableFromInline
+struct QueueSenderCore: ~Copyable {
+    @usableFromInline let ring: UnsafeMutableRawPointer
+    @usableFromInline let ringSize: UInt64
+    /// Where the next record goes: bytes since the queue was made, and the same in the ring.
+    @usableFromInline var position: UInt64
+    @usableFromInline var offset: UInt64
+    /// The sequence number of the next message.
+    @usableFromInline var sequence: UInt64
+    /// What is known of the receiver's progress; it may be further.
+    @usableFromInline var consumed: UInt64
+    @usableFromInline var waker: Waker
+    /// True when the receiver has been seen to end.
+    @usableFromInline var mustLook = false
+    @usableFromInline let session: QueueSession
+    let alignment: Int
+    /// The receiver's session when this sender came, or whose ending is known; later ones are news.
+    var knownReceiver: UInt32
+    /// The record that says that this session begins is still to be written: there was no room.
+    var owesControl = true
+
+    init(_ session: QueueSession, alignment: Int, elementSize: Int) throws(InterprocessError) {
+        self.session = session
+        self.alignment = alignment
+        let header = session.segment.header
+        unsafe ring = session.segment.mapping.data
+        ringSize = UInt64(header.dataSize)
+        waker = Waker(flags: session.words.receiverFlags, event: session.words.receiverEvent)
+        let walk = QueueWalk(session.words, session.segment.mapping, alignment: alignment, elementSize: elementSize)
+        let tail: QueueWalk.Place
+        do throws(QueueDamage) {
+            tail = try walk.tail()
+        } catch {
+            session.close()
+            throw InterprocessError(
+                .damaged, "open", session.segment.name?.description ?? "anonymous queue",
+                "the queue is damaged (field '\(error.field)'); remove it and create it anew")
+        }
+        position = tail.position
+        offset = tail.position % ringSize
+        sequence = tail.sequence
+        consumed = walk.consumed
+        let receiver = session.other.current
+        knownReceiver = receiver.holder == nil ? receiver.session : (receiver.session &- 1) & RoleWord.sessionMask
+        payControl()
+    }
+
+    /// A place for a record of `size` bytes, or nil if there is no room yet. The record is published by ``publish(_:_:)``.
+    @inlinable @inline(__always)
+    mutating func place(_ size: Int, alignment: Int) -> UnsafeMutableRawPointer? {
+        let end = position &+ UInt64(truncatingIfNeeded: size &+ alignment)
+        if end &- consumed > ringSize || mustLook {
+            guard makeRoom(size) else { return nil }
+        }
+        return unsafe ring + Int(truncatingIfNeeded: offset)
+    }
+
+    /// Publishes the record at ``place(_:alignment:)``: its payload is written.
+    @inlinable @inline(__always)
+    mutating func publish(_ header: RecordHeader, size: Int, alignment: Int, messages: UInt64) {
+        let record = unsafe ring + Int(truncatingIfNeeded: offset)
+        // The place after this record first: what stands there of old must not be taken for a header.
+        unsafe SharedUInt64(at: record + (size &+ alignment &- 8)).storeRelaxed(0)
+        unsafe SharedUInt64(at: record + (alignment &- 8)).storeRelease(header.word)
+        position &+= UInt64(truncatingIfNeeded: size)
+        offset &+= UInt64(truncatingIfNeeded: size)
+        if offset >= ringSize { offset &-= ringSize }
+        sequence &+= messages
+        ipc_compiler_fence()
+        if waker.needsAttention { attend() }
+    }
+
+    /// After publishing, when the receiver sleeps or has ended.
+    @usableFromInline
+    mutating func attend() {
+        let seen = waker.attend()
+        if seen & WaitFlags.stateMask == 0 || seen & WaitFlags.ended != 0 { mustLook = true }
+    }
+
+    /// Looks at the receiver's progress. True if a record of `size` bytes has room and nothing else needs attention.
+    @usableFromInline
+    mutating func makeRoom(_ size: Int) -> Bool {
+        if mustLook {
+            if session.isDetached { return false }
+            guard lookAtReceiver() == nil else { return false }
+            mustLook = false
+        }
+        consumed = session.words.consumed.loadAcquire()
+        if owesControl { payControl() }
+        return !owesControl && hasRoom(size)
+    }
+
+    private func hasRoom(_ size: Int) -> Bool { position &+ UInt64(size + alignment) &- consumed <= ringSize }
+
+    /// Publishes the record that says that this session begins and how the one before ended.
+    private mutating func payControl() {
+        guard owesControl, hasRoom(alignment) else { return }
+        owesControl = false
+        if session.before.session == 0 { return }  // the first session of all follows none
+        publish(RecordHeader(session: session.role.session, previous: session.before), size: alignment, alignment: alignment, messages: 0)
+    }
+
+    /// The failure to report because of the receiver's end; nil while it is there, or has not come yet.
+    mutating func lookAtReceiver() -> EndedReceiver? {
+        // The flag goes first: an ending after this sets it again.
+        session.words.receiverFlags.clearBits(WaitFlags.ended)
+        _ = session.endDeadOther()
+        let role = session.other.current
+        if role.holder != nil || role.session == 0 || !role.session.isSession(after: knownReceiver) { return nil }
+        return role.ending == .died ? .died(session.notice(of: role)) : .closed
+    }
+
+    enum EndedReceiver { case closed, died(DeathNotice) }
+
+    /// Why there is no room for `size` bytes, when it is not simply that the queue is full.
+    mutating func failure() -> SendFailure? {
+        if session.isDetached { return .detached }
+        switch lookAtReceiver() {
+        case .closed:
+            mustLook = true
+            return .closed
+        case .died(let notice):
+            mustLook = true
+            return .peerDied(notice)
+        case nil: break
+        }
+        let consumed = session.words.consumed.loadAcquire()
+        if position &- consumed > ringSize { return .damaged("consumed") }
+        return nil
+    }
+
+    /// The point that `consumed` must reach before a sleeping sender is woken: enough for the record, and half of the queue if there is that much to wait for.
+    private func wanted(for size: Int) -> UInt64 {
+        let consumed = session.words.consumed.loadAcquire()
+        let full = position &- consumed
+        guard full <= ringSize else { return position }
+        let control = owesControl ? alignment : 0
+        let needed = position &+ UInt64(size + alignment + control) &- ringSize
+        let isNeeded = Int64(bitPattern: needed &- consumed) > 0 ? needed : consumed
+        let half = consumed &+ full / 2
+        return Int64(bitPattern: half &- isNeeded) > 0 ? half : isNeeded
+    }
+
+    private func hasReached(_ wanted: UInt64) -> Bool { Int64(bitPattern: session.words.consumed.loadAcquire() &- wanted) >= 0 }
+
+    /// One step of waiting for room: nil to try again, or a reason to give up.
+    @usableFromInline
+    mutating func waitForRoom(_ size: Int, _ strategy: WaitStrategy, until deadline: Deadline) -> SendFailure? {
+        if let failure = failure() { return failure }
+        mustLook = false
+        if makeRoom(size) { return nil }
+        if deadline.hasPassed { return .deadline }
+        let least = position &+ UInt64(size + alignment + (owesControl ? alignment : 0)) &- ringSize
+        if session.poll(strategy, deadline, isReady: { hasReached(least) }) { return nil }
+        if let words = prepareToSleep(size) {
+            words.sleep(until: deadline)
+            session.sleeper.cancel()
+        }
+        return nil
+    }
+
+    /// Announces a sleep until there is room; nil if there is something to do first.
+    func prepareToSleep(_ size: Int) -> SleepWords? {
+        let wanted = wanted(for: size)
+        session.words.senderWants.storeRelaxed(wanted)
+        return session.prepareToSleep(isReady: { hasReached(wanted) })
+    }
+
+    /// Waits until a receiver has joined.
+    mutating func waitForReceiver(_ strategy: WaitStrategy, until deadline: Deadline) -> Bool {
+        while true {
+            _ = session.endDeadOther()
+            let role = session.other.current
+            if role.holder != nil {
+                knownReceiver = (role.session &- 1) & RoleWord.sessionMask
+                mustLook = false
+                return true
+            }
+            if deadline.hasPassed || session.isDetached { return false }
+            if let words = session.prepareToSleep(isReady: { false }) {
+                words.sleep(until: deadline)
+                session.sleeper.cancel()
+            }
+        }
+    }
+}

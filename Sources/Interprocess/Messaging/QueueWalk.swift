@@ -1,0 +1,115 @@
+import CInterprocess
+
+/// A field of a queue has an impossible value.
+struct QueueDamage: Error { let field: String }
+
+/// Reading a queue from the outside: where it begins, where it ends, and whether every record between is whole. Writes nothing; any time, from any process.
+///
+/// **Trust** every word is read once and checked against the ring's size before it is followed.
+struct QueueWalk {
+    struct Place: Equatable {
+        var position: UInt64
+        var sequence: UInt64
+        /// Bytes of the batch record at `position` that are not yet taken; 0: a header stands there.
+        var remaining: UInt64
+    }
+
+    private let words: QueueWords
+    private let mapping: SegmentMapping
+    private let alignment: Int
+    private let elementSize: Int
+    private let ringSize: UInt64
+
+    init(_ words: QueueWords, _ mapping: SegmentMapping, alignment: Int, elementSize: Int) {
+        self.words = words
+        self.mapping = mapping
+        self.alignment = alignment
+        self.elementSize = elementSize
+        ringSize = UInt64(mapping.header.dataSize)
+    }
+
+    var consumed: UInt64 { words.consumed.loadAcquire() }
+
+    /// The receiver's place: the progress entry that is in force.
+    func head() throws(QueueDamage) -> (place: Place, index: Int) {
+        for _ in 0..<1_000_000 {
+            let consumed = words.consumed.loadAcquire()
+            for index in 0..<2 {
+                let entry = words.progress(index)
+                guard entry.position.loadAcquire() == consumed else { continue }
+                let place = Place(position: consumed, sequence: entry.sequence.loadAcquire(), remaining: entry.remaining.loadAcquire())
+                fullFence()
+                // A receiver at work may have gone on meanwhile, and be writing this entry anew.
+                guard words.consumed.loadAcquire() == consumed else { break }
+                guard place.remaining <= ringSize, elementSize == 0 ? place.remaining == 0 : place.remaining % UInt64(elementSize) == 0 else {
+                    throw QueueDamage(field: "progress.remaining")
+                }
+                return (place, index)
+            }
+            guard words.consumed.loadAcquire() != consumed else { throw QueueDamage(field: "consumed") }
+        }
+        throw QueueDamage(field: "consumed")
+    }
+
+    /// The place after the last published record. O(records).
+    func tail() throws(QueueDamage) -> Place {
+        var place = try head().place
+        let start = place.position
+        while let next = try step(place) {
+            place = next.place
+            guard place.position &- start <= ringSize else { throw QueueDamage(field: "header.length") }
+        }
+        return place
+    }
+
+    /// The record at `place`, and the place after it; nil where nothing is published.
+    private func step(_ place: Place) throws(QueueDamage) -> (place: Place, header: RecordHeader)? {
+        let a = UInt64(alignment)
+        if place.remaining > 0 {
+            // The rest of a batch: its messages follow one another, padded at the end.
+            let end = (place.position &+ place.remaining &+ a &- 1) / a * a
+            return (
+                Place(position: end, sequence: place.sequence &+ place.remaining / UInt64(elementSize), remaining: 0),
+                RecordHeader(length: Int(place.remaining), sequence: place.sequence)
+            )
+        }
+        let offset = Int(place.position % ringSize)
+        let header = unsafe RecordHeader(word: SharedUInt64(at: mapping.data + offset + alignment - 8).loadAcquire())
+        guard header.word != 0 else { return nil }
+        guard header.isPublished else { throw QueueDamage(field: "header") }
+        if header.isControl { return (Place(position: place.position &+ a, sequence: place.sequence, remaining: 0), header) }
+        guard header.check == place.sequence & RecordHeader.checkMask else { throw QueueDamage(field: "header.sequence") }
+        guard let count = messages(in: header.length) else { throw QueueDamage(field: "header.length") }
+        let size = RecordGeometry.size(payload: header.length, alignment: alignment)
+        return (Place(position: place.position &+ UInt64(size), sequence: place.sequence &+ UInt64(count), remaining: 0), header)
+    }
+
+    /// How many messages a record of `length` bytes holds; nil if no record can have that length.
+    private func messages(in length: Int) -> Int? {
+        guard length <= RecordGeometry.largestPayload(ring: Int(ringSize), alignment: alignment) else { return nil }
+        if elementSize == 0 { return 1 }
+        return length > 0 && length % elementSize == 0 ? length / elementSize : nil
+    }
+
+    /// What is in the queue.
+    func statistics() throws(QueueDamage) -> QueueStatistics {
+        let head = try head().place
+        let tail = try tail()
+        return QueueStatistics(
+            received: head.sequence, sent: tail.sequence, waitingBytes: Int(tail.position &- head.position), ringBytes: Int(ringSize))
+    }
+}
+
+/// What is in a queue at one moment.
+public struct QueueStatistics: Sendable, Equatable {
+    /// Messages that have been received since the queue was made.
+    public let received: UInt64
+    /// Messages that have been sent since the queue was made.
+    public let sent: UInt64
+    /// Bytes of ring that the waiting messages take, headers included.
+    public let waitingBytes: Int
+    /// Bytes of ring in all.
+    public let ringBytes: Int
+    /// Messages that wait.
+    public var waiting: UInt64 { sent &- received }
+}

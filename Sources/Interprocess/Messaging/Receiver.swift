@@ -1,0 +1,169 @@
+import InterprocessSystem
+
+/// The receiving side of a queue from one sender, for values of one type.
+///
+/// ```swift
+/// var receiver = try Receiver<Reading>(from: "readings")
+/// while let reading = try receiver.receive() { print(reading.celsius) }
+/// ```
+///
+/// A queue has one receiver at a time; another may follow when this one has closed or died, and goes on with the first message that was not received. When the value ends, the receiver closes.
+///
+/// **Memory order** `SYNC queue.take`: release of `consumed` ⇄ acquire by the sender.
+/// **Death** Killed before the store of `consumed`, the message is there for the next receiver; after it, it has been received. What the sender is told: `peerDied`.
+/// **Progress** ``tryReceive()`` is wait-free but for the ends of sessions. ``receive(until:)`` blocks in a futex. No system call unless the sender sleeps.
+@frozen
+public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
+    @usableFromInline var core: QueueReceiverCore
+    /// How ``receive(until:)`` waits.
+    public var strategy: WaitStrategy
+
+    @usableFromInline static var alignment: Int {
+        @inlinable @inline(__always) get { RecordGeometry.alignment(for: MemoryLayout<Element>.alignment) }
+    }
+    @usableFromInline static var recordSize: Int {
+        @inlinable @inline(__always) get { RecordGeometry.size(payload: MemoryLayout<Element>.stride, alignment: alignment) }
+    }
+
+    /// Opens the queue `name` as its receiver; makes it if there is none. Parameters and errors are those of ``Sender/init(to:capacity:options:strategy:)``.
+    public init(from name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
+        let segment = try QueueSegment.open(name, ElementDescription(of: Element.self), capacity: capacity, options)
+        try self.init(segment, strategy)
+    }
+
+    init(_ segment: Segment, _ strategy: WaitStrategy) throws(InterprocessError) {
+        core = try QueueReceiverCore(try QueueSession(segment, .receiver), alignment: Self.alignment, elementSize: MemoryLayout<Element>.stride)
+        self.strategy = strategy
+    }
+
+    deinit { core.session.close() }
+
+    /// Gives the role up: the sender is told. What was not received stays for the next receiver. Also done when the value ends.
+    public consuming func close() {}
+
+    /// The sequence number of the next message: how many have been received from the queue since it was made, by all its receivers.
+    public var nextSequence: UInt64 { core.sequence }
+
+    /// The segment that the queue lives in, with its peers and their deaths.
+    public var segment: Segment { core.session.segment }
+
+    /// Receives the next message; waits until there is one, or until `deadline`. Nil when the sender has closed and everything was received.
+    ///
+    /// O(1). After an end (nil or `peerDied`) the same is said again until another sender joins; ``waitForSender(until:)`` waits for that.
+    ///
+    /// - Throws: ``ReceiveError``: `deadline`, `peerDied`, `detached`, `damaged`.
+    @inlinable
+    public mutating func receive(until deadline: Deadline = .never) throws(ReceiveError) -> Element? {
+        if let element = takeSingle() { return element }
+        return try receiveSlowly(until: deadline)
+    }
+
+    /// Receives the next message if there is one now; nil if not. O(1), never blocks.
+    ///
+    /// - Throws: ``ReceiveError``: `closed`, `peerDied`, `damaged`, `detached`.
+    @inlinable
+    public mutating func tryReceive() throws(ReceiveError) -> Element? {
+        if let element = takeSingle() { return element }
+        return try tryReceiveSlowly()
+    }
+
+    /// The usual case: a record of one message, as its header says in one comparison.
+    @inlinable @inline(__always)
+    mutating func takeSingle() -> Element? {
+        let size = MemoryLayout<Element>.stride
+        if core.remaining != 0 { return takeFromBatch() }
+        guard core.header(alignment: Self.alignment) == RecordHeader(length: size, sequence: core.sequence) else { return nil }
+        let element = unsafe (core.ring + (Int(truncatingIfNeeded: core.offset) &+ Self.alignment)).load(as: Element.self)
+        core.take(bytes: UInt64(truncatingIfNeeded: Self.recordSize), messages: 1, remaining: 0)
+        return element
+    }
+
+    @inlinable
+    mutating func takeFromBatch() -> Element? {
+        let size = MemoryLayout<Element>.stride
+        let element = unsafe (core.ring + Int(truncatingIfNeeded: core.offset)).load(as: Element.self)
+        core.takeFromBatch(bytes: UInt64(size), messages: 1, alignment: UInt64(Self.alignment))
+        return element
+    }
+
+    @usableFromInline
+    mutating func tryReceiveSlowly() throws(ReceiveError) -> Element? {
+        switch core.look() {
+        case .payload(let bytes, let headerSize):
+            core.enter(bytes, after: headerSize)
+            return takeFromBatch()
+        case .nothing:
+            if core.session.isDetached { throw .detached }
+            return nil
+        case .end(.closed): throw .closed
+        case .end(.died(let notice)): throw .peerDied(notice)
+        case .damaged(let field): throw .damaged(field)
+        }
+    }
+
+    @usableFromInline
+    mutating func receiveSlowly(until deadline: Deadline) throws(ReceiveError) -> Element? {
+        guard try waitForPayload(until: deadline) else { return nil }
+        return takeFromBatch()
+    }
+
+    /// Waits until there is a message at the current place, and enters its record. False at the sender's end.
+    private mutating func waitForPayload(until deadline: Deadline) throws(ReceiveError) -> Bool {
+        while true {
+            switch core.look() {
+            case .payload(let bytes, let headerSize):
+                core.enter(bytes, after: headerSize)
+                return true
+            case .nothing: if let error = core.waitForMessage(strategy, until: deadline) { throw error }
+            case .end(.closed): return false
+            case .end(.died(let notice)): throw .peerDied(notice)
+            case .damaged(let field): throw .damaged(field)
+            }
+        }
+    }
+
+    /// Lets `body` read the next messages where they are, as many as were sent as one batch and at most `count`. They are received when `body` returns; if it throws, or the process is
+    /// killed in it, they are still there. Waits until there is one, or until `deadline`; nil when the sender has closed.
+    ///
+    /// - Throws: ``ReceiveError`` as ``receive(until:)``. An error of `body`'s comes out of the result.
+    public mutating func receiveBatch<R, E: Error>(
+        upTo count: Int = .max, until deadline: Deadline = .never, _ body: (Span<Element>) throws(E) -> R
+    ) throws(ReceiveError) -> Result<R, E>? {
+        precondition(count > 0, "receiveBatch(upTo:): the count must be at least 1")
+        guard try waitForPayload(until: deadline) else { return nil }
+        let size = MemoryLayout<Element>.stride
+        let number = min(count, Int(core.remaining) / size)
+        let start = unsafe (core.ring + Int(core.offset)).assumingMemoryBound(to: Element.self)
+        let span = unsafe Span(_unsafeStart: start, count: number)
+        do throws(E) {
+            let result = try body(span)
+            core.takeFromBatch(bytes: UInt64(number * size), messages: UInt64(number), alignment: UInt64(Self.alignment))
+            return .success(result)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Waits until a sender has joined or there is something to receive, or until `deadline`; whether it is so.
+    public mutating func waitForSender(until deadline: Deadline = .never) -> Bool { core.waitForSender(until: deadline) }
+}
+
+extension QueueReceiverCore {
+    /// Goes past the header of the record at the current place, in this process only: nothing is taken yet, and nobody sees it.
+    ///
+    /// - Parameter bytes: the payload's size as ``look()`` has checked it.
+    mutating func enter(_ bytes: UInt64, after headerSize: UInt64) {
+        position &+= headerSize
+        offset &+= headerSize
+        if offset >= ringSize { offset &-= ringSize }
+        remaining = bytes
+    }
+
+    /// Takes `bytes` of the batch at the current place; at its end, its padding too.
+    @inlinable
+    mutating func takeFromBatch(bytes: UInt64, messages: UInt64, alignment: UInt64) {
+        let left = remaining &- bytes
+        let padding = left == 0 ? (0 &- (position &+ bytes)) & (alignment &- 1) : 0
+        take(bytes: bytes &+ padding, messages: messages, remaining: left)
+    }
+}

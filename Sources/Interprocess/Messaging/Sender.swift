@@ -1,0 +1,181 @@
+import InterprocessSystem
+
+/// The sending side of a queue to one receiver, for values of one type.
+///
+/// ```swift
+/// var sender = try Sender<Reading>(to: "readings")
+/// try sender.send(Reading(sensor: 1, celsius: 21.5))
+/// ```
+///
+/// A queue has one sender at a time; another may follow when this one has closed or died, and goes on with ``nextSequence``. When the value ends, the sender closes.
+///
+/// **Layout** "queue" in Documentation/Layout; records as in decision record 0001.
+/// **Memory order** `SYNC queue.publish`: release of the record's header ⇄ acquire by the receiver.
+/// **Death** Killed before the header's store, nothing of the message has happened; after it, the whole message will be received. A killed sender's receiver is told after it has
+/// received everything. Killed while waiting: nothing.
+/// **Progress** ``trySend(_:)`` is wait-free. ``send(_:)`` blocks in a futex while the queue is full. No system call unless the receiver sleeps.
+@frozen
+public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
+    @usableFromInline var core: QueueSenderCore
+    /// How ``send(_:)`` waits.
+    public var strategy: WaitStrategy
+
+    @usableFromInline static var alignment: Int {
+        @inlinable @inline(__always) get { RecordGeometry.alignment(for: MemoryLayout<Element>.alignment) }
+    }
+    @usableFromInline static var recordSize: Int {
+        @inlinable @inline(__always) get { RecordGeometry.size(payload: MemoryLayout<Element>.stride, alignment: alignment) }
+    }
+
+    /// Opens the queue `name` as its sender; makes it if there is none.
+    ///
+    /// - Parameters:
+    ///   - capacity: how many messages it takes, at least. An existing queue must have as many; nil accepts any, and makes one for 4,096.
+    /// - Throws: ``InterprocessError``: `busy` if it has a living sender; `elementMismatch`, `kindMismatch`, `sizeMismatch`, `versionMismatch` if it is not what is asked for;
+    ///   `noSpace`; and what files bring.
+    public init(to name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
+        let element = ElementDescription(of: Element.self)
+        let segment = try QueueSegment.open(name, element, capacity: capacity, options)
+        try self.init(segment, strategy)
+    }
+
+    init(_ segment: Segment, _ strategy: WaitStrategy) throws(InterprocessError) {
+        core = try QueueSenderCore(try QueueSession(segment, .sender), alignment: Self.alignment, elementSize: MemoryLayout<Element>.stride)
+        self.strategy = strategy
+    }
+
+    deinit { core.session.close() }
+
+    /// Says that no more will come from this sender: the receiver gets the end after everything sent. Also done when the value ends.
+    public consuming func close() {}
+
+    /// The sequence number that the next message will get: how many have been sent to the queue since it was made, by all its senders.
+    public var nextSequence: UInt64 { core.sequence }
+
+    /// The segment that the queue lives in, with its peers and their deaths.
+    public var segment: Segment { core.session.segment }
+
+    /// Sends `element`; waits while the queue is full, or until `deadline`.
+    ///
+    /// O(1). Blocks while the queue is full, also while there is no receiver.
+    ///
+    /// - Throws: ``SendError`` with the element: `deadline`, `closed`, `peerDied`, `detached`, `damaged`.
+    @inlinable
+    public mutating func send(_ element: Element, until deadline: Deadline = .never) throws(SendError<Element>) {
+        while !append(element) {
+            if let reason = core.waitForRoom(Self.recordSize, strategy, until: deadline) { throw SendError(reason, element) }
+        }
+    }
+
+    /// Sends `element` if there is room now. O(1), never blocks.
+    ///
+    /// - Throws: ``SendError`` with the element: `full`, or what ``send(_:until:)`` throws.
+    @inlinable
+    public mutating func trySend(_ element: Element) throws(SendError<Element>) {
+        if !append(element) {
+            throw SendError(reasonForNoRoom(Self.recordSize), element)
+        }
+    }
+
+    @inlinable @inline(__always)
+    mutating func append(_ element: Element) -> Bool {
+        guard let place = unsafe core.place(Self.recordSize, alignment: Self.alignment) else { return false }
+        unsafe (place + Self.alignment).storeBytes(of: element, as: Element.self)
+        core.publish(
+            RecordHeader(length: MemoryLayout<Element>.stride, sequence: core.sequence), size: Self.recordSize, alignment: Self.alignment, messages: 1)
+        return true
+    }
+
+    /// Sends all `elements`, in pieces if they do not fit at once; waits while the queue is full, or until `deadline`.
+    ///
+    /// Each piece is one record, published by one store. O(count).
+    ///
+    /// - Throws: ``SendError`` with how many were sent: `deadline`, `closed`, `peerDied`, `detached`, `damaged`.
+    public mutating func send(contentsOf elements: Span<Element>, until deadline: Deadline = .never) throws(SendError<Int>) {
+        var sent = 0
+        while sent < elements.count {
+            let count = appendBatch(elements, from: sent)
+            if count == 0, let reason = core.waitForRoom(Self.recordSize, strategy, until: deadline) { throw SendError(reason, sent) }
+            sent += count
+        }
+    }
+
+    /// Sends as many of `elements` as there is room for now, as one record. Returns how many. O(count), never blocks.
+    ///
+    /// - Throws: ``SendError``: `closed`, `peerDied`, `detached`, `damaged`, with how many were sent, which is none.
+    public mutating func trySend(contentsOf elements: Span<Element>) throws(SendError<Int>) -> Int {
+        let count = appendBatch(elements, from: 0)
+        if count == 0, !elements.isEmpty {
+            let reason = reasonForNoRoom(Self.recordSize)
+            if reason != .full { throw SendError(reason, 0) }
+        }
+        return count
+    }
+
+    private mutating func appendBatch(_ elements: Span<Element>, from start: Int) -> Int {
+        guard start < elements.count, unsafe core.place(Self.recordSize, alignment: Self.alignment) != nil else { return 0 }
+        let count = min(elements.count - start, core.roomForBatch(elementSize: MemoryLayout<Element>.stride, alignment: Self.alignment))
+        let bytes = count * MemoryLayout<Element>.stride
+        let size = RecordGeometry.size(payload: bytes, alignment: Self.alignment)
+        guard let place = unsafe core.place(size, alignment: Self.alignment) else { return 0 }
+        unsafe elements.withUnsafeBytes { source in
+            unsafe (place + Self.alignment).copyMemory(from: source.baseAddress! + start * MemoryLayout<Element>.stride, byteCount: bytes)
+        }
+        core.publish(RecordHeader(length: bytes, sequence: core.sequence), size: size, alignment: Self.alignment, messages: UInt64(count))
+        return count
+    }
+
+    /// Lets `body` write up to `count` elements where the receiver will read them, and sends what it has appended as one record. Waits for room, or until `deadline`.
+    ///
+    /// `count` is at most the queue's capacity. If `body` throws, or appends nothing, nothing is sent.
+    ///
+    /// - Throws: ``SendError``: `deadline`, `closed`, `peerDied`, `detached`, `damaged`; `tooLarge` if `count` elements never fit. An error of `body`'s comes out of the result.
+    public mutating func publish<R, E: Error>(
+        upTo count: Int, until deadline: Deadline = .never, _ body: (inout OutputSpan<Element>) throws(E) -> R
+    ) throws(SendError<Void>) -> Result<R, E> {
+        precondition(count > 0, "publish(upTo:): the count must be at least 1")
+        let stride = MemoryLayout<Element>.stride
+        let limit = core.largestPayload / stride
+        guard count <= limit else { throw SendError(.tooLarge(limit: limit * stride), ()) }
+        let most = RecordGeometry.size(payload: count * stride, alignment: Self.alignment)
+        while true {
+            if let place = unsafe core.place(most, alignment: Self.alignment) {
+                let buffer = unsafe UnsafeMutableBufferPointer(start: (place + Self.alignment).assumingMemoryBound(to: Element.self), count: count)
+                var span = unsafe OutputSpan(buffer: buffer, initializedCount: 0)
+                let result: R
+                do throws(E) {
+                    result = try body(&span)
+                } catch {
+                    span.removeAll()
+                    _ = unsafe span.finalize(for: buffer)
+                    return .failure(error)
+                }
+                let written = unsafe span.finalize(for: buffer)
+                if written > 0 {
+                    core.publish(
+                        RecordHeader(length: written * stride, sequence: core.sequence),
+                        size: RecordGeometry.size(payload: written * stride, alignment: Self.alignment), alignment: Self.alignment, messages: UInt64(written))
+                }
+                return .success(result)
+            }
+            if let reason = core.waitForRoom(most, strategy, until: deadline) { throw SendError(reason, ()) }
+        }
+    }
+
+    @usableFromInline
+    mutating func reasonForNoRoom(_ size: Int) -> SendFailure { core.failure() ?? .full }
+
+    /// Waits until a receiver has joined, or until `deadline`; whether one has. Returns at once if there is one.
+    public mutating func waitForReceiver(until deadline: Deadline = .never) -> Bool { core.waitForReceiver(strategy, until: deadline) }
+}
+
+extension QueueSenderCore {
+    /// The largest payload that one record ever takes.
+    @usableFromInline var largestPayload: Int { RecordGeometry.largestPayload(ring: Int(ringSize), alignment: alignment) }
+
+    /// How many elements one record takes now.
+    func roomForBatch(elementSize: Int, alignment: Int) -> Int {
+        let free = Int(ringSize &- (position &- consumed))
+        return max(1, min((free - 3 * alignment) / elementSize, largestPayload / elementSize))
+    }
+}

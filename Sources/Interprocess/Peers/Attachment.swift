@@ -1,0 +1,67 @@
+import InterprocessSystem
+import Synchronization
+
+/// One peer of this process: what the keeper knows of a segment that the process has open.
+final class Attachment: Sendable {
+    let table: PeerTable
+    let recovery: ObjectRecovery
+    /// The count of forks when it was made: another one now means that this is a child which does not own it.
+    let forkGeneration: Int
+    private let state: Mutex<State>
+
+    private struct State {
+        var peer: PeerID?
+        var seenDeaths: UInt32
+        var listeners: [Int: AsyncStream<DeathNotice>.Continuation] = [:]
+        var nextListener = 0
+    }
+
+    init(_ mapping: SegmentMapping, recovery: ObjectRecovery) {
+        table = PeerTable(mapping: mapping)
+        self.recovery = recovery
+        forkGeneration = ForkGuard.generation
+        state = Mutex(State(peer: nil, seenDeaths: table.deaths.loadAcquire()))
+    }
+
+    var isForeign: Bool { forkGeneration != ForkGuard.generation }
+
+    var peer: PeerID? { state.withLock { $0.peer } }
+    func setPeer(_ peer: PeerID) { state.withLock { $0.peer = peer } }
+
+    /// Hands the notices of deaths since the last call to all listeners. By the keeper.
+    func announceDeaths() {
+        state.withLock { state in
+            guard table.deaths.loadAcquire() != state.seenDeaths else { return }
+            let (notices, next) = table.notices(since: state.seenDeaths)
+            state.seenDeaths = next
+            for notice in notices {
+                for listener in state.listeners.values { listener.yield(notice) }
+            }
+        }
+    }
+
+    /// A stream of the deaths from now on; ends when the segment is closed.
+    func deaths() -> AsyncStream<DeathNotice> {
+        AsyncStream { continuation in
+            let id = state.withLock { state in
+                state.nextListener += 1
+                state.listeners[state.nextListener] = continuation
+                return state.nextListener
+            }
+            continuation.onTermination = { [weak self] _ in
+                self?.removeListener(id)
+            }
+        }
+    }
+
+    private func removeListener(_ id: Int) { _ = state.withLock { $0.listeners.removeValue(forKey: id) } }
+
+    /// Ends all streams.
+    func finish() {
+        let listeners = state.withLock { state in
+            defer { state.listeners = [:] }
+            return Array(state.listeners.values)
+        }
+        for listener in listeners { listener.finish() }
+    }
+}

@@ -1,0 +1,256 @@
+import CInterprocess
+import InterprocessSystem
+import Synchronization
+import SystemPackage
+
+/// The library's own thread in each process, alive as long as the process.
+///
+/// It owns the robust list with the life word of every segment that the process has open, watches the life words of all other peers, repairs what the dead
+/// have left, and announces deaths. It runs no code of the user's, so nothing can delay it (decision record 0002).
+final class Keeper: Sendable {
+    /// The keeper of this process. A forked child gets another when it opens its first segment.
+    static var current: Keeper {
+        while true {
+            let generation = ForkGuard.generation
+            let found = latest.load(ordering: .acquiring)
+            if let address = unsafe UnsafeRawPointer(bitPattern: found) {
+                let keeper = unsafe Unmanaged<Keeper>.fromOpaque(address).takeUnretainedValue()
+                if keeper.forkGeneration == generation { return keeper }
+            }
+            let made = unsafe Unmanaged.passRetained(Keeper(forkGeneration: generation))
+            let address = unsafe UInt(bitPattern: made.toOpaque())
+            if latest.compareExchange(expected: found, desired: address, ordering: .sequentiallyConsistent).exchanged {
+                return unsafe made.takeUnretainedValue()
+            }
+            unsafe made.release()
+        }
+    }
+
+    /// An address that is never given back; 0: none.
+    private static let latest = Atomic<UInt>(0)
+
+    private let forkGeneration: Int
+    private let isStarted = Atomic<Bool>(false)
+    /// Incremented for each command and each find of a watcher: the keeper's own futex.
+    private let control: ControlWord
+    private let commands = Mutex<[Command]>([])
+
+    private struct Command: Sendable {
+        enum Kind: Sendable { case attach, detach }
+        var kind: Kind
+        var attachment: Attachment
+        var reply: Reply
+    }
+
+    private init(forkGeneration: Int) {
+        self.forkGeneration = forkGeneration
+        control = ControlWord()
+    }
+
+    // MARK: asked by other threads
+
+    /// Makes this process a peer of the segment. Blocks for the moment that the keeper takes.
+    ///
+    /// - Throws: `busy` if the table is full, `system` if the kernel lacks what is needed.
+    func attach(_ attachment: Attachment, _ operation: String, _ object: String) throws(InterprocessError) {
+        do throws(Errno) {
+            if isStarted.compareExchange(expected: false, desired: true, ordering: .sequentiallyConsistent).exchanged {
+                try Futex.checkWaitingOnMany()
+                try startServiceThread(named: "ipc-keeper") { self.run() }
+            }
+        } catch {
+            isStarted.store(false, ordering: .sequentiallyConsistent)
+            if error == .noFunction {
+                throw InterprocessError(.system, operation, object, errno: error, "this kernel has no futex_waitv, which came with Linux 5.16; use a newer kernel")
+            }
+            throw .system(error, operation, object, "starting the keeper thread")
+        }
+        switch ask(.attach, attachment) {
+        case .done: return
+        case .tableFull:
+            throw InterprocessError(
+                .busy, operation, object,
+                "it has \(attachment.table.count) peers already, which is its limit; 'ipc who \(object)' shows them, and the limit can be set when it is created")
+        case .listFull:
+            throw InterprocessError(.busy, operation, object, unsafe "this process has \(RobustList.maximumEntries) segments open, the most that the kernel watches for one thread")
+        case .failed(let error): throw .system(error, operation, object, "registering with the kernel's robust list")
+        }
+    }
+
+    /// Takes this process off the segment's table. Blocks for the moment that the keeper takes; then the mapping may go.
+    func detach(_ attachment: Attachment) { _ = ask(.detach, attachment) }
+
+    private func ask(_ kind: Command.Kind, _ attachment: Attachment) -> Reply.Answer {
+        let reply = Reply()
+        commands.withLock { $0.append(Command(kind: kind, attachment: attachment, reply: reply)) }
+        poke()
+        return reply.wait()
+    }
+
+    /// Lets the keeper look around.
+    func poke() { control.incrementAndWake() }
+
+    // MARK: on the keeper's thread
+
+    private func run() {
+        var list: RobustList
+        do throws(Errno) {
+            unsafe list = try unsafe RobustList(offset: SegmentMapping.nodeDistance)
+        } catch {
+            while true {
+                let seen = control.value
+                for command in takeCommands() { command.reply.answer(.failed(error)) }
+                control.wait(while: seen)
+            }
+        }
+        let thread = UInt32(ThreadID.current)
+        var attachments: [Attachment] = []
+        var watchers: [WordWatcher] = []
+        while true {
+            // Before looking: a change after this makes the wait return at once.
+            let seen = control.value
+            for command in takeCommands() {
+                switch command.kind {
+                case .attach:
+                    let answer = unsafe join(command.attachment, thread, &list)
+                    if case .done = answer { attachments.append(command.attachment) }
+                    command.reply.answer(answer)
+                case .detach:
+                    attachments.removeAll { $0 === command.attachment }
+                    for watcher in watchers { watcher.assign([]) }
+                    unsafe leave(command.attachment, &list)
+                    command.attachment.finish()
+                    command.reply.answer(.done)
+                }
+            }
+            var words: [ipc_futex_waiter] = []
+            for attachment in attachments { look(at: attachment, thread, &words) }
+            wait(for: words, control: seen, &watchers)
+        }
+    }
+
+    private func takeCommands() -> [Command] {
+        commands.withLock { commands in
+            defer { commands = [] }
+            return commands
+        }
+    }
+
+    /// Claims a free slot: the life word with the keeper's thread id, watched by the kernel from the first instruction on.
+    private func join(_ attachment: Attachment, _ thread: UInt32, _ list: inout RobustList) -> Reply.Answer {
+        let table = attachment.table
+        guard unsafe list.count < RobustList.maximumEntries else { return .listFull }
+        for slot in 0..<table.count where table.life(slot).loadRelaxed() == 0 {
+            let life = table.life(slot)
+            let taken = unsafe list.enter(life.rawAddress) { unsafe life.compareExchange(0, thread | RobustList.waiters) }
+            guard taken else { continue }
+            let peer = PeerID(slot: slot, generation: table.generation(slot).loadAcquire() & 0x3fffff)
+            table.publish(peer, .current())
+            table.membership.add(1)
+            unsafe Futex.wake(table.membership.rawAddress)
+            attachment.setPeer(peer)
+            return .done
+        }
+        return .tableFull
+    }
+
+    private func leave(_ attachment: Attachment, _ list: inout RobustList) {
+        guard let peer = attachment.peer else { return }
+        let table = attachment.table
+        unsafe list.leave(table.life(peer.slot).rawAddress) { table.giveBack(peer.slot) }
+        table.membership.add(1)
+        unsafe Futex.wake(table.membership.rawAddress)
+    }
+
+    /// Repairs the dead of one segment, announces deaths, and adds the words to wait on.
+    private func look(at attachment: Attachment, _ thread: UInt32, _ words: inout [ipc_futex_waiter]) {
+        guard let me = attachment.peer else { return }
+        let table = attachment.table
+        let membership = table.membership.loadAcquire()
+        _ = Repair(table: table, recovery: attachment.recovery, me: me).run()
+        attachment.announceDeaths()
+        unsafe words.append(ipc_futex_waiter(table.membership.rawAddress, while: membership))
+        for slot in 0..<table.count where slot != me.slot {
+            let life = table.life(slot).loadAcquire()
+            if unsafe life == 0 || life & RobustList.threadMask == thread { continue }
+            unsafe words.append(ipc_futex_waiter(table.life(slot).rawAddress, while: life))
+        }
+    }
+
+    /// Sleeps until one of the words changes. Those that the kernel does not take in one call are given to helpers.
+    private func wait(for words: [ipc_futex_waiter], control seen: UInt32, _ watchers: inout [WordWatcher]) {
+        let chunk = Futex.maximumWords - 1
+        var rest = words.dropFirst(chunk)
+        var index = 0
+        while !rest.isEmpty || index < watchers.count {
+            if index == watchers.count {
+                guard let watcher = try? WordWatcher(keeper: self) else { break }  // no thread to be had: looked at whenever something else happens
+                watchers.append(watcher)
+            }
+            watchers[index].assign(Array(rest.prefix(chunk)))
+            rest = rest.dropFirst(chunk)
+            index += 1
+        }
+        var mine = [control.waiter(while: seen)] + words.prefix(chunk)
+        unsafe mine.withUnsafeMutableBufferPointer { buffer in
+            // EFAULT and the like cannot happen: all words are in mappings that only a command to this thread takes away.
+            _ = try? unsafe Futex.wait(any: buffer)
+        }
+    }
+}
+
+/// The keeper's answer to a command, for which the asking thread waits.
+private final class Reply: Sendable {
+    enum Answer: Sendable { case done, tableFull, listFull, failed(Errno) }
+
+    private let word = ControlWord()
+    private let answer = Mutex<Answer?>(nil)
+
+    func answer(_ value: Answer) {
+        answer.withLock { $0 = value }
+        word.incrementAndWake()
+    }
+
+    func wait() -> Answer {
+        while true {
+            let seen = word.value
+            if let value = answer.withLock({ $0 }) { return value }
+            word.wait(while: seen)
+        }
+    }
+}
+
+/// Sleeps on words that did not fit into the keeper's own wait, and pokes the keeper when one changes.
+private final class WordWatcher: Sendable {
+    private let words = Mutex<[ipc_futex_waiter]>([])
+    private let control = ControlWord()
+
+    init(keeper: Keeper) throws(Errno) {
+        try startServiceThread(named: "ipc-watcher") { self.run(keeper) }
+    }
+
+    func assign(_ new: [ipc_futex_waiter]) {
+        words.withLock { $0 = new }
+        control.incrementAndWake()
+    }
+
+    private func run(_ keeper: Keeper) {
+        while true {
+            let seen = control.value
+            var mine = words.withLock { $0 }
+            guard !mine.isEmpty else {
+                control.wait(while: seen)
+                continue
+            }
+            mine.append(control.waiter(while: seen))
+            unsafe mine.withUnsafeMutableBufferPointer { buffer in
+                // A word whose mapping has just been taken away is an error here, and has been taken off the list by then.
+                _ = try? unsafe Futex.wait(any: buffer)
+            }
+            if control.value == seen {
+                words.withLock { $0 = [] }
+                keeper.poke()
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import InterprocessSystem
+public import SystemPackage
+import Synchronization
+
+/// A piece of memory that processes share, with the processes that have it open as its peers.
+///
+/// Queues and the other objects of the library each live in a segment of their own; this type is for bytes of one's own, and for asking any of them about its peers.
+///
+/// ```swift
+/// let segment = try Segment.openOrCreate("scratch", size: 1 << 20)
+/// segment.withBytes { bytes in bytes.storeBytes(of: 42, as: Int.self) }
+/// for await notice in segment.deaths { print(notice) }
+/// ```
+///
+/// **Layout** segment header, peer table.
+/// **Death** of a peer is known to the others as soon as the kernel has begun to end it, before its memory is torn down; what it held is given back by a survivor.
+/// **Trust** the header is checked when it is opened; the bytes are the peers', of any user who may write to the file.
+@safe
+public final class Segment: @unchecked Sendable {
+    /// The object's name; nil if it is anonymous.
+    public let name: ObjectName?
+    /// What the header says.
+    public var header: SegmentHeader { file.header }
+    /// This process as a peer.
+    public let peer: PeerID
+
+    let file: SegmentFile
+    let mapping: SegmentMapping
+    let attachment: Attachment
+    private let place: SegmentPlace?
+    private let keepAbandoned: @Sendable (SegmentMapping) -> Bool
+    private let registration: ForkGuard.Registration
+
+    /// Attaches to the segment in `file`.
+    init(
+        _ file: SegmentFile, _ place: SegmentPlace?, recovery: ObjectRecovery, keepAbandoned: @escaping @Sendable (SegmentMapping) -> Bool,
+        _ operation: String
+    ) throws(InterprocessError) {
+        let label = place?.label ?? "anonymous segment"
+        self.file = file
+        self.place = place
+        self.keepAbandoned = keepAbandoned
+        name = place?.name
+        mapping = file.mapping
+        attachment = Attachment(mapping, recovery: recovery)
+        do throws(Errno) {
+            registration = try ForkGuard.register(mapping, file.descriptor)
+        } catch {
+            throw .system(error, operation, label, "registering for forks")
+        }
+        if file.wasAlone { attachment.table.markAllDead() }
+        do throws(InterprocessError) {
+            try Keeper.current.attach(attachment, operation, label)
+            try file.endExclusive(label)
+        } catch {
+            registration.end()
+            throw error
+        }
+        guard let peer = attachment.peer else { preconditionFailure("the keeper answers after it has set the peer") }
+        self.peer = peer
+    }
+
+    deinit {
+        if !attachment.isForeign {
+            Keeper.current.detach(attachment)
+            registration.end()
+            if let place, header.lifetime == .untilLastPeerLeaves, !keepAbandoned(mapping) { _ = file.removeIfAlone(place) }
+        }
+    }
+
+    /// All peers that have joined and not left, this process among them; a dead one until it is repaired. O(slots of the table).
+    public var peers: [PeerInformation] { attachment.table.all() }
+
+    /// The deaths of other peers from now on. Each call makes a stream of its own; it ends when the segment is closed.
+    public var deaths: AsyncStream<DeathNotice> { attachment.deaths() }
+
+    /// How many deaths have been announced since the segment was made, modulo 2^32.
+    public var deathCount: UInt32 { attachment.table.deaths.loadAcquire() }
+
+    /// The descriptor of the segment, to be passed to another process, which opens it with ``open(descriptor:)``. It stays this segment's.
+    public var descriptor: FileDescriptor { file.descriptor }
+}
+
+extension PeerTable {
+    /// Marks every peer dead that the table shows alive: by whoever holds the segment's file alone, so that none can be (after a reboot, or for peers whose kernel is gone).
+    fileprivate func markAllDead() {
+        for slot in 0..<count where life(slot).loadAcquire() != 0 { unsafe life(slot).storeRelease(RobustList.waiters | RobustList.died) }
+    }
+}

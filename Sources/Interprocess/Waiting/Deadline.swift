@@ -1,0 +1,26 @@
+public import InterprocessSystem
+
+/// Until when a call may block. A point in time, so that a call that waits in several steps does not begin anew with each.
+///
+/// ```swift
+/// try receiver.receive(until: .after(.seconds(2)))
+/// ```
+@frozen
+public struct Deadline: Sendable, Hashable {
+    /// Nil: for ever.
+    public var instant: MonotonicInstant?
+
+    @inlinable public init(_ instant: MonotonicInstant?) { self.instant = instant }
+
+    /// Waits for as long as it takes.
+    public static let never = Deadline(nil)
+    /// Does not wait.
+    public static let now = Deadline(MonotonicInstant(nanoseconds: 0))
+
+    /// `duration` from now; a negative one has passed already.
+    public static func after(_ duration: Duration) -> Deadline { Deadline(MonotonicInstant.now.advanced(by: duration)) }
+
+    public static func at(_ instant: MonotonicInstant) -> Deadline { Deadline(instant) }
+
+    public var hasPassed: Bool { instant.map { $0 <= .now } ?? false }
+}

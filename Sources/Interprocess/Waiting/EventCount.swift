@@ -1,0 +1,131 @@
+import CInterprocess
+import InterprocessSystem
+
+/// The words by which one side of an object sleeps and the other wakes it, without a fence or a system call of the waker's while nobody sleeps.
+///
+/// **Layout** `flags` and `event` of the object's table.
+///
+/// **States** of `flags`
+///
+/// | bits | meaning | who changes it |
+/// |---|---|---|
+/// | 0 open | always set; zero in a forked child, which is thereby found out | creator |
+/// | 1 sleeping | the sleeper is asleep or about to be | only the sleeper |
+/// | 2 fence | the waker must use a fence for each look, since membarrier is refused to one of the two | the two when they join |
+/// | 3 ended | the sleeper's session has ended | whoever ends it; cleared by the next who joins |
+/// | 8–31 ticket | counts the times the sleeper has gone to sleep | only the sleeper |
+///
+/// **Memory order** `SYNC eventcount`: the waker publishes (release store), then looks at `flags` with nothing but a compiler fence between; the sleeper sets `sleeping`, then runs
+/// a barrier in all running threads of all registered processes, then looks again for what was published. So either the waker's look comes after the barrier and sees `sleeping`, or
+/// its publishing comes before the barrier and the sleeper sees that.
+///
+/// **Source** an event count as in folly and Vyukov's, with the asymmetric fence of membarrier(2); a ticket keeps a waker from waking the same sleep twice.
+@usableFromInline
+enum WaitFlags {
+    @usableFromInline static let open: UInt32 = 1
+    @usableFromInline static let sleeping: UInt32 = 2
+    @usableFromInline static let fence: UInt32 = 4
+    @usableFromInline static let ended: UInt32 = 8
+    @usableFromInline static let stateMask: UInt32 = 0xff
+    @usableFromInline static let ticketShift: UInt32 = 8
+}
+
+/// Whether this process's threads take part in the barriers of other processes. Asked once per process.
+enum Barrier {
+    static let isRegistered: Bool = (try? ProcessBarrier.register()) != nil
+
+    /// The sleeper's half of `SYNC eventcount`.
+    static func beforeLookingAgain() {
+        if isRegistered { try? ProcessBarrier.run() }
+        fullFence()
+    }
+}
+
+/// The sleeper's side.
+struct Sleeper: Sendable {
+    let flags: SharedUInt32
+    let event: SharedUInt32
+
+    /// Announces that the caller is about to sleep. After this it must look again, and then either sleep while `event` has the returned value or call ``cancel()``.
+    func prepare() -> UInt32 {
+        let seen = event.loadSequential()
+        while true {
+            let old = flags.loadRelaxed()
+            let ticket = (old >> WaitFlags.ticketShift) &+ 1
+            let new = (old & WaitFlags.stateMask) | WaitFlags.sleeping | ticket << WaitFlags.ticketShift
+            if flags.compareExchange(old, new) { break }
+        }
+        Barrier.beforeLookingAgain()
+        return seen
+    }
+
+    /// The caller is awake.
+    func cancel() { flags.clearBits(WaitFlags.sleeping) }
+}
+
+/// The waker's side; the ticket is the waker's own.
+@frozen @usableFromInline
+struct Waker: Sendable {
+    @usableFromInline let flags: SharedUInt32
+    let event: SharedUInt32
+    private var wokenTicket: UInt32 = 0
+
+    init(flags: SharedUInt32, event: SharedUInt32) {
+        self.flags = flags
+        self.event = event
+    }
+
+    /// Whether there is anything to do after publishing: mostly not. One load.
+    @inlinable @inline(__always)
+    var needsAttention: Bool { flags.loadRelaxed() & WaitFlags.stateMask != WaitFlags.open }
+
+    /// Wakes the sleeper if it sleeps and `shouldWake` agrees. Returns the flags that were seen.
+    mutating func attend(shouldWake: () -> Bool = { true }) -> UInt32 {
+        fullFence()
+        let seen = flags.loadSequential()
+        let ticket = seen >> WaitFlags.ticketShift
+        if seen & WaitFlags.sleeping != 0, ticket != wokenTicket, shouldWake() {
+            wokenTicket = ticket
+            event.add(1)
+            unsafe Futex.wake(event.rawAddress, count: 1)
+        }
+        return seen
+    }
+
+    /// Wakes the sleeper whatever it waits for; by whoever changes a role.
+    static func alarm(_ event: SharedUInt32) {
+        event.add(1)
+        unsafe Futex.wake(event.rawAddress)
+    }
+}
+
+/// What a sleeper sleeps on: its event, and the life of the other side if there is one.
+struct SleepWords: Sendable {
+    let event: SharedUInt32
+    let eventSeen: UInt32
+    let life: SharedUInt32?
+    let lifeSeen: UInt32
+
+    /// Whether one of the words has changed, so that there is no need to sleep.
+    var haveChanged: Bool { event.loadAcquire() != eventSeen || life.map { $0.loadAcquire() != lifeSeen } ?? false }
+
+    /// Adds the words for a wait on many.
+    func append(to words: inout [ipc_futex_waiter]) {
+        unsafe words.append(ipc_futex_waiter(event.rawAddress, while: eventSeen))
+        if let life { unsafe words.append(ipc_futex_waiter(life.rawAddress, while: lifeSeen)) }
+    }
+
+    /// Sleeps until one of the words changes or the deadline passes.
+    func sleep(until deadline: Deadline) {
+        // Errors cannot happen here but for a kernel without the call, which the keeper has found out; the caller looks at the words in any case.
+        if let life {
+            unsafe withUnsafeTemporaryAllocation(of: ipc_futex_waiter.self, capacity: 2) { words in
+                unsafe words.initializeElement(at: 0, to: ipc_futex_waiter(event.rawAddress, while: eventSeen))
+                unsafe words.initializeElement(at: 1, to: ipc_futex_waiter(life.rawAddress, while: lifeSeen))
+                _ = try? unsafe Futex.wait(any: words, until: deadline.instant)
+            }
+        } else {
+            _ = try? unsafe Futex.wait(event.rawAddress, while: eventSeen, until: deadline.instant)
+        }
+    }
+}

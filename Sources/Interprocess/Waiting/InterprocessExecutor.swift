@@ -1,0 +1,234 @@
+import CInterprocess
+import InterprocessSystem
+import Synchronization
+
+/// The executor that sleeps on behalf of asynchronous calls.
+///
+/// Its one thread waits in the kernel for the words of all suspended calls at once. A task that prefers it runs on that same thread, so that a wake-up costs hardly more than
+/// for a blocked thread:
+///
+/// ```swift
+/// try await Task(executorPreference: InterprocessExecutor.shared) {
+///     while let reading = try await receiver.receive() { … }
+/// }.value
+/// ```
+///
+/// Tasks on other executors are resumed there, which costs the hop. Long computations do not belong on it: all who wait would wait for them. A death notice does not:
+/// it is the keeper thread's.
+public final class InterprocessExecutor: TaskExecutor, Sendable {
+    /// The executor of this process.
+    public static var shared: InterprocessExecutor {
+        while true {
+            let generation = ForkGuard.generation
+            let found = latest.load(ordering: .acquiring)
+            if let address = unsafe UnsafeRawPointer(bitPattern: found) {
+                let executor = unsafe Unmanaged<InterprocessExecutor>.fromOpaque(address).takeUnretainedValue()
+                if executor.forkGeneration == generation { return executor }
+            }
+            let made = unsafe Unmanaged.passRetained(InterprocessExecutor(forkGeneration: generation))
+            let address = unsafe UInt(bitPattern: made.toOpaque())
+            if latest.compareExchange(expected: found, desired: address, ordering: .sequentiallyConsistent).exchanged {
+                return unsafe made.takeUnretainedValue()  // lives as long as the process
+            }
+            unsafe made.release()
+        }
+    }
+
+    private static let latest = Atomic<UInt>(0)
+    private let forkGeneration: Int
+    private let main: WaitLoop
+    /// Loops for the waits that one call of the kernel does not take.
+    private let others = Mutex<[WaitLoop]>([])
+
+    private init(forkGeneration: Int) {
+        self.forkGeneration = forkGeneration
+        main = WaitLoop()
+    }
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        unsafe main.enqueue(UnownedJob(job), executor: asUnownedTaskExecutor())
+    }
+
+    enum Outcome: Sendable { case changed, deadline, cancelled }
+
+    /// Suspends the task until one of the words changes, the deadline passes, or the task is cancelled.
+    ///
+    /// - Parameter owner: what keeps the words' memory mapped.
+    func wait(on words: SleepWords, of owner: any AnyObject & Sendable, until deadline: Deadline) async -> Outcome {
+        let wait = AsyncWait(words: words, owner: owner, deadline: deadline)
+        return await withTaskCancellationHandler {
+            unsafe await withUnsafeContinuation { continuation in
+                if unsafe wait.begin(continuation) { admit(wait) }
+            }
+        } onCancel: {
+            wait.finish(.cancelled)
+            main.wakeUp()
+            others.withLock { for loop in $0 { loop.wakeUp() } }
+        }
+    }
+
+    private func admit(_ wait: AsyncWait) {
+        if unsafe main.admit(wait, executor: asUnownedTaskExecutor()) { return }
+        others.withLock { loops in
+            for loop in loops where unsafe loop.admit(wait, executor: asUnownedTaskExecutor()) { return }
+            let loop = WaitLoop()
+            loops.append(loop)
+            _ = unsafe loop.admit(wait, executor: asUnownedTaskExecutor())
+        }
+    }
+}
+
+/// One suspended call.
+private final class AsyncWait: Sendable {
+    let words: SleepWords
+    private let owner: any AnyObject & Sendable
+    let deadline: Deadline
+    private let state = Mutex<State>(.new)
+
+    @safe private enum State {
+        case new
+        case suspended(UnsafeContinuation<InterprocessExecutor.Outcome, Never>)
+        case finished(InterprocessExecutor.Outcome)
+    }
+
+    init(words: SleepWords, owner: any AnyObject & Sendable, deadline: Deadline) {
+        self.words = words
+        self.owner = owner
+        self.deadline = deadline
+    }
+
+    /// Takes the continuation; false if the call was cancelled already (then it is resumed).
+    func begin(_ continuation: UnsafeContinuation<InterprocessExecutor.Outcome, Never>) -> Bool {
+        let outcome: InterprocessExecutor.Outcome? = state.withLock { state in
+            if case .finished(let outcome) = state { return outcome }
+            state = unsafe .suspended(continuation)
+            return nil
+        }
+        guard let outcome else { return true }
+        unsafe continuation.resume(returning: outcome)
+        return false
+    }
+
+    /// Resumes the call, once.
+    func finish(_ outcome: InterprocessExecutor.Outcome) {
+        let continuation: UnsafeContinuation<InterprocessExecutor.Outcome, Never>? = unsafe state.withLock { state in
+            switch state {
+            case .finished: return nil
+            case .new:
+                state = .finished(outcome)
+                return nil
+            case .suspended(let continuation):
+                state = .finished(outcome)
+                return unsafe continuation
+            }
+        }
+        unsafe continuation?.resume(returning: outcome)
+    }
+
+    var isFinished: Bool {
+        state.withLock { if case .finished = $0 { true } else { false } }
+    }
+}
+
+/// A thread that runs jobs and otherwise sleeps on the words of the waits that it has admitted.
+private final class WaitLoop: Sendable {
+    /// Each wait has two words at most, and the loop one of its own.
+    private static let mostWaits = (Futex.maximumWords - 1) / 2
+
+    private struct State {
+        var jobs: [UnownedJob] = []
+        var waits: [AsyncWait] = []
+        var isStarted = false
+    }
+
+    private let state = Mutex(State())
+    private let control = ControlWord()
+    private let isAsleep = Atomic<Bool>(false)
+    private let thread = Atomic<Int>(0)
+
+    func enqueue(_ job: UnownedJob, executor: UnownedTaskExecutor) {
+        state.withLock { state in
+            state.jobs.append(job)
+            unsafe start(&state, executor)
+        }
+        wakeUp()
+    }
+
+    /// Takes the wait if there is room.
+    func admit(_ wait: AsyncWait, executor: UnownedTaskExecutor) -> Bool {
+        let isAdmitted = state.withLock { state in
+            if state.waits.count >= Self.mostWaits { state.waits.removeAll { $0.isFinished } }
+            guard state.waits.count < Self.mostWaits else { return false }
+            state.waits.append(wait)
+            unsafe start(&state, executor)
+            return true
+        }
+        if isAdmitted { wakeUp() }
+        return isAdmitted
+    }
+
+    private func start(_ state: inout State, _ executor: UnownedTaskExecutor) {
+        guard !state.isStarted else { return }
+        state.isStarted = true
+        let executor = unsafe SendableExecutor(executor: executor)
+        do {
+            try startServiceThread(named: "ipc-executor") { unsafe self.run(executor.executor) }
+        } catch {
+            preconditionFailure("no thread could be started for asynchronous waits (\(error)); raise the limit of processes and threads (ulimit -u)")
+        }
+    }
+
+    func wakeUp() {
+        if thread.load(ordering: .relaxed) == ThreadID.cachedCurrent { return }  // the loop looks again before it sleeps
+        control.increment()
+        if isAsleep.load(ordering: .sequentiallyConsistent) { control.wake() }
+    }
+
+    private func run(_ executor: UnownedTaskExecutor) {
+        thread.store(ThreadID.cachedCurrent, ordering: .relaxed)
+        var words: [ipc_futex_waiter] = []
+        while true {
+            let seen = control.value
+            let (jobs, waits) = state.withLock { state in
+                defer { state.jobs.removeAll(keepingCapacity: true) }
+                return (state.jobs, state.waits)
+            }
+            if !jobs.isEmpty {
+                for job in jobs { unsafe job.runSynchronously(on: executor) }
+                continue
+            }
+            words.removeAll(keepingCapacity: true)
+            words.append(control.waiter(while: seen))
+            var first: MonotonicInstant?
+            var someEnded = false
+            for wait in waits {
+                if wait.words.haveChanged {
+                    wait.finish(.changed)
+                    someEnded = true
+                } else if let instant = wait.deadline.instant {
+                    if instant <= .now {
+                        wait.finish(.deadline)
+                        someEnded = true
+                    } else {
+                        first = min(first ?? instant, instant)
+                    }
+                }
+                wait.words.append(to: &words)
+            }
+            if someEnded || waits.contains(where: { $0.isFinished }) {
+                state.withLock { $0.waits.removeAll { $0.isFinished } }
+                continue
+            }
+            isAsleep.store(true, ordering: .sequentiallyConsistent)
+            unsafe words.withUnsafeMutableBufferPointer { buffer in
+                _ = try? unsafe Futex.wait(any: buffer, until: first)
+            }
+            isAsleep.store(false, ordering: .relaxed)
+        }
+    }
+}
+
+@unsafe
+private struct SendableExecutor: @unchecked Sendable {
+    let executor: UnownedTaskExecutor
+}
