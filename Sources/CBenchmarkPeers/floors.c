@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// One line there and one back, far enough apart that the processor does not fetch one for the other. Pair after pair of them, as in a ring: what a
-// line costs depends on where it lies in the shared cache, so a single one is a matter of luck.
+// One line there and one back, far enough apart that the processor does not fetch one for the other. Pair after pair of them, as in a
+// ring: what a line costs depends on where it lies in the shared cache, so a single one is a matter of luck.
 typedef struct lines {
   struct {
     uint64_t word, reserved[15];

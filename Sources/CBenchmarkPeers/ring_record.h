@@ -111,7 +111,8 @@ static RING_COLD uint64_t ring_look_at_header(const ring_receiver *receiver, uin
   return length;
 }
 
-// The payload of the next record and its length, a multiple of `unit`, or NULL while the ring is empty. `usual` is the length that is compared first.
+// The payload of the next record and its length, a multiple of `unit`, or NULL while the ring is empty. `usual` is the length that is
+// compared first.
 RING_INLINE const uint8_t *ring_peek(const ring_receiver *receiver, uint64_t unit, uint64_t usual, uint64_t alignment, uint64_t *length) {
   const uint8_t *place = receiver->data + receiver->offset + alignment;
   uint64_t header = __atomic_load_n((const uint64_t *)(place - 8), __ATOMIC_ACQUIRE);

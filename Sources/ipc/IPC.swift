@@ -4,5 +4,6 @@ import ArgumentParser
 @main
 struct IPC: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ipc", abstract: "Interprocess communication: measure it, look at it, try it.", subcommands: [Bench.self, BenchWorker.self])
+        commandName: "ipc", abstract: "Interprocess communication: measure it, look at it, try it.",
+        subcommands: [Bench.self, BenchWorker.self])
 }

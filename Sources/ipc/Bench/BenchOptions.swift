@@ -4,7 +4,7 @@ import SystemPackage
 
 /// The options of every suite.
 struct BenchOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Write the results as JSON Lines to a file, or to standard output and nothing else there (-).", valueName: "file"))
+    @Option(help: ArgumentHelp("Write JSON Lines to a file, or to standard output and nothing else there (-).", valueName: "file"))
     var json: String?
 
     @Option(help: ArgumentHelp("The two processors to run on (default: the first two that this process may use).", valueName: "a,b"))
@@ -61,6 +61,7 @@ struct BenchOptions: ParsableArguments {
 struct BenchDestination {
     private let path: FilePath?
     private let isStandardOutput: Bool
+    private static let permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
 
     init(json: String?) throws {
         isStandardOutput = json == "-"
@@ -80,7 +81,7 @@ struct BenchDestination {
         } catch Errno.noSuchFileOrDirectory {
             guard let name = path.lastComponent else { throw Errno.noSuchFileOrDirectory }
             let file = try FileDescriptor.open(
-                path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec], permissions: [.ownerReadWrite, .groupRead, .otherRead])
+                path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec], permissions: permissions)
             try file.close()
             let folder = path.removingLastComponent()
             try Directory(opening: folder.isEmpty ? "." : folder).unlink(name.string)
@@ -94,7 +95,7 @@ struct BenchDestination {
         }
         if let path {
             let file = try FileDescriptor.open(
-                path, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: [.ownerReadWrite, .groupRead, .otherRead])
+                path, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: Self.permissions)
             try file.closeAfter { _ = try file.writeAll(report.jsonLines.utf8) }
         }
         try FileDescriptor.standardOutput.writeAll(report.tables.utf8)

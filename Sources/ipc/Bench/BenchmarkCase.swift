@@ -6,7 +6,8 @@ enum Metric: String, Sendable, CaseIterable {
     case roundTrip = "round-trip"
     /// One message of a steady stream.
     case perMessage = "per-message"
-    /// One large message of a steady stream; written, and looked at word by word. In time, as everything else; the table adds bytes per second.
+    /// One large message of a steady stream; written, and looked at word by word. In time, as everything else; the table adds bytes per
+    /// second.
     case throughput
     /// From the waker's call to the first instruction of a sleeper that was parked.
     case wakeup
@@ -23,8 +24,9 @@ enum Metric: String, Sendable, CaseIterable {
     /// The turns that one sample covers.
     func turnsPerSample(size: Int) -> Int { self == .perMessage ? Int(bench_messages_per_sample(UInt64(size))) : 1 }
 
-    /// A round's figure is the median of averages over this many samples in a row. Streams run ahead and catch up in bursts, so that only an average over
-    /// more than a ring holds says what a message costs; and a counter that advances in steps of ten nanoseconds (AMD's) says little about one round trip.
+    /// A round's figure is the median of averages over this many samples in a row. Streams run ahead and catch up in bursts, so that only
+    /// an average over more than a ring holds says what a message costs; and a counter that advances in steps of ten nanoseconds (AMD's)
+    /// says little about one round trip.
     var samplesPerAverage: Int {
         switch self {
         case .roundTrip, .perMessage: 16
@@ -49,7 +51,8 @@ enum Placement: String, Sendable {
 
 /// One way to do what a ``Comparison`` asks. Its two sides run in two fresh processes of this program.
 struct Contender: Sendable {
-    /// Runs one side: sets up, ``BenchmarkSide/start()``, `count` turns, ``BenchmarkSide/stop()``. A thrown error ends the run with its description.
+    /// Runs one side: sets up, ``BenchmarkSide/start()``, `count` turns, ``BenchmarkSide/stop()``. A thrown error ends the run with its
+    /// description.
     typealias Body = @Sendable (BenchmarkSide) async throws -> Void
 
     /// The `case` of the report.

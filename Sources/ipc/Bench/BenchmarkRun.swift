@@ -45,7 +45,8 @@ struct BenchmarkRun {
         }
         for round in 0..<settings.rounds {
             for index in entries.indices {
-                progress.show("\(suite.name): round \(round + 1) of \(settings.rounds)", done: index, of: entries.count, entries[index].pair)
+                let what = "\(suite.name): round \(round + 1) of \(settings.rounds)"
+                progress.show(what, done: index, of: entries.count, entries[index].pair)
                 entries[index].measurement.add(try entries[index].pair.run(count: entries[index].turns))
             }
         }
@@ -75,10 +76,7 @@ struct BenchmarkProgress {
 
     func show(_ what: String, done: Int, of all: Int, _ pair: WorkerPair) {
         guard isShown else { return }
-        let comparison = pair.comparison
-        let size = comparison.size > 0 ? ", \(formatted(bytes: comparison.size))" : ""
-        let line = "\(what), \(100 * done / all) %: \(comparison.metric.rawValue)\(size), \(comparison.placement.rawValue), \(pair.contender.name)"
-        TextOutput.standardError("\r\u{1B}[K\(line)")
+        TextOutput.standardError("\r\u{1B}[K\(what), \(100 * done / all) %: \(pair.label)")
     }
 
     func finish() {

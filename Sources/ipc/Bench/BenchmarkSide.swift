@@ -3,7 +3,8 @@ import SystemPackage
 
 /// One side of a case in its own process: what it has to do, and where it reports.
 ///
-/// A case that is written in Swift keeps its loop in a function of its own that is not async, reads the counter with `bench_ticks()` and calls ``record(_:)``.
+/// A case that is written in Swift keeps its loop in a function of its own that is not async, reads the counter with `bench_ticks()` and
+/// calls ``record(_:)``.
 @safe
 struct BenchmarkSide: Sendable {
     /// For the cases in C.

@@ -6,8 +6,8 @@
 ///         name: "interprocess", area: .page, descriptors: { size in … },
 ///         near: { side in … }, far: { side in … })
 ///
-/// - `descriptors` runs in the coordinator before every round: make the queue there (anonymous), and hand its descriptor to both sides as `near: [queue]`
-///   and `far: [queue]`; a side finds it as `side.descriptor(0)`.
+/// - `descriptors` runs in the coordinator before every round: make the queue there (anonymous), and hand its descriptor to both sides as
+///   `near: [queue]` and `far: [queue]`; a side finds it as `side.descriptor(0)`.
 /// - The near side measures: it sends first in a round trip, receives a stream, sleeps in a wake-up.
 /// - Round trip, switch: one `side.record(ticks)` for each turn, from one reading of `bench_ticks()` to the next.
 /// - Stream of small messages: one for every `bench_messages_per_sample(size)` messages; of large ones: one for each, after `bench_sum`.

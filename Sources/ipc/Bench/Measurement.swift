@@ -27,8 +27,8 @@ struct Measurement {
     }
 
     var rounds: Int { times.count }
-    /// How many times the baseline's time this is: the middle of the rounds' ratios. What changes from round to round, such as the distance of the two processors
-    /// in a virtual machine, falls on both and cancels out. Nil without a baseline.
+    /// How many times the baseline's time this is: the middle of the rounds' ratios. What changes from round to round, such as the
+    /// distance of the two processors in a virtual machine, falls on both and cancels out. Nil without a baseline.
     func ratio(to baseline: Measurement?) -> Double? {
         guard let baseline, baseline.rounds == rounds, !baseline.times.contains(0) else { return nil }
         return zip(times, baseline.times).map { $0 / $1 }.middle

@@ -1,7 +1,8 @@
 import CBenchmarkPeers
 import SystemPackage
 
-/// Descriptors that the two sides of a case inherit. The first of each is number 4 in its process (`BENCH_INPUT`), the second 5 (`BENCH_OUTPUT`), and so on.
+/// Descriptors that the two sides of a case inherit. The first of each is number 4 in its process (`BENCH_INPUT`), the second 5
+/// (`BENCH_OUTPUT`), and so on.
 ///
 /// They are the coordinator's until ``close()``; made with close-on-exec, so that only the sides that they are meant for get them.
 struct SideDescriptors: Sendable {

@@ -86,7 +86,11 @@ struct WorkerPair {
         throw BenchmarkError("\(label): \(reason.isEmpty ? "a side ended early (\(failed.ending))" : reason)")
     }
 
-    private var label: String { "\(contender.name), \(comparison.metric.rawValue), \(comparison.size) bytes, \(comparison.placement.rawValue)" }
+    /// What is measured, for people.
+    var label: String {
+        let size = comparison.size > 0 ? ", \(formatted(bytes: comparison.size))" : ""
+        return "\(comparison.metric.rawValue)\(size), \(comparison.placement.rawValue), \(contender.name)"
+    }
 }
 
 /// A side's process, seen from the coordinator.
