@@ -33,7 +33,7 @@ struct BenchmarkReport {
         }
         result += """
 
-            min and median: of the rounds' own figures, the best and the middle one (\(measurements.first?.rounds ?? 0) rounds).
+            min and median: of the rounds' own figures, the best and the middle one; rounds: \(measurements.first?.rounds ?? 0).
             p99, p99.9: over all samples.
             cpu: processor time of both sides per operation. ratio: to the row with 1.00 in the same round, the middle one.
 

@@ -53,17 +53,18 @@ struct BenchmarkRun {
         return entries.map(\.measurement)
     }
 
-    /// Turns that take about `time`: tries more and more until a try is long enough to tell.
+    /// Turns that take about `time`: tries more and more until a try has taken half of it.
     private func turnsToFill(_ time: Double, _ pair: WorkerPair) throws -> Int {
         let turnsPerSample = pair.comparison.metric.turnsPerSample(size: pair.comparison.size)
-        let most = 1_000_000 * turnsPerSample
-        var turns = max(4, turnsPerSample)
+        // As many as there can be samples, and as few as leave something to average.
+        let possible = max(4, turnsPerSample)...(1_000_000 * turnsPerSample)
+        var turns = possible.lowerBound
         while true {
             let elapsed = max(1, try pair.run(count: turns).elapsed)
-            if elapsed > time / 8 || turns >= most {
-                return min(most, max(4, turnsPerSample, Int(Double(turns) * time / elapsed)))
-            }
-            turns = min(most, turns * max(2, min(32, Int(time / 4 / elapsed))))
+            let fitting = max(possible.lowerBound, min(possible.upperBound, Int(Double(turns) * time / elapsed)))
+            if elapsed >= time / 2 || fitting <= turns { return fitting }
+            // A short try is mostly beginning, and may have been disturbed: it does not decide how many.
+            turns = min(fitting, turns * 32)
         }
     }
 }
