@@ -105,10 +105,9 @@ struct QueueWords: Sendable {
     var sender: SharedUInt64 { word64(\.sender) }
     var receiver: SharedUInt64 { word64(\.receiver) }
 
-    func progress(_ index: Int) -> ProgressWords {
-        let offset = mapping.header.objectOffset + Self.offset(\.progress) + index * MemoryLayout<ipc_queue_progress>.stride
-        return ProgressWords(
-            position: mapping.word64(offset), sequence: mapping.word64(offset + 8), remaining: mapping.word64(offset + 16))
+    func progress(_ index: Int) -> ProgressEntry {
+        unsafe ProgressEntry(
+            mapping.base + mapping.header.objectOffset + Self.offset(\.progress) + index * MemoryLayout<ipc_queue_progress>.stride)
     }
 
     /// Writes what is not zero; before the segment has a name.
@@ -118,12 +117,21 @@ struct QueueWords: Sendable {
     }
 }
 
-/// One of the two progress entries.
-@frozen @usableFromInline
-struct ProgressWords: Sendable {
-    @usableFromInline let position: SharedUInt64
-    @usableFromInline let sequence: SharedUInt64
-    @usableFromInline let remaining: SharedUInt64
+/// One of the two progress entries, which stand next to each other on one cache line.
+@frozen @safe
+@usableFromInline
+struct ProgressEntry: @unchecked Sendable {
+    @usableFromInline var address: UnsafeMutableRawPointer
+
+    init(_ address: UnsafeMutableRawPointer) { unsafe self.address = address }
+
+    @usableFromInline var position: SharedUInt64 { @inlinable @inline(__always) get { unsafe SharedUInt64(at: address) } }
+    @usableFromInline var sequence: SharedUInt64 { @inlinable @inline(__always) get { unsafe SharedUInt64(at: address + 8) } }
+    @usableFromInline var remaining: SharedUInt64 { @inlinable @inline(__always) get { unsafe SharedUInt64(at: address + 16) } }
+
+    /// Means the other one from now on: the two differ in one bit of their address.
+    @inlinable @inline(__always)
+    mutating func turn() { unsafe address = UnsafeMutableRawPointer(bitPattern: UInt(bitPattern: address) ^ 32).unsafelyUnwrapped }
 }
 
 /// Which bytes of a queue make a record, for one alignment.

@@ -17,9 +17,8 @@ struct QueueReceiverCore: ~Copyable {
     /// Bytes left of the batch record that `position` is in; 0: a header stands there.
     @usableFromInline var remaining: UInt64
     @usableFromInline let consumed: SharedUInt64
-    /// The progress entry that is to be written next, and the one in force.
-    @usableFromInline var next: ProgressWords
-    @usableFromInline var inForce: ProgressWords
+    /// The progress entry that is to be written next; the other one is in force.
+    @usableFromInline var next: ProgressEntry
     @usableFromInline var waker: Waker
     @usableFromInline let session: QueueSession
     let alignment: Int
@@ -42,7 +41,6 @@ struct QueueReceiverCore: ~Copyable {
             offset = head.position % ringSize
             sequence = head.sequence
             remaining = head.remaining
-            inForce = session.words.progress(index)
             next = session.words.progress(1 - index)
         } catch {
             session.close()
@@ -76,7 +74,7 @@ struct QueueReceiverCore: ~Copyable {
         next.remaining.storeRelaxed(remaining)
         // SYNC queue.take: after everything that was read of the message.
         consumed.storeRelease(position)
-        swap(&next, &inForce)
+        next.turn()
         ipc_compiler_fence()
         if waker.needsAttention { attend() }
     }
@@ -145,7 +143,7 @@ struct QueueReceiverCore: ~Copyable {
     /// The ending to report when nothing is left: of the last session, or of the one before if the new sender has not said so itself.
     private mutating func endOfSession() -> End? {
         _ = session.endDeadOther()
-        let role = session.other.current
+        let role = session.lookAtOther()
         guard role.session != 0 else { return nil }
         // What was published before the role's word was changed is visible now: it comes first.
         guard header(alignment: alignment).word == 0 else { return nil }
@@ -187,7 +185,9 @@ struct QueueReceiverCore: ~Copyable {
     /// Waits until a sender has joined, or something is there to be received.
     mutating func waitForSender(until deadline: Deadline) -> Bool {
         while true {
-            if hasSomething || session.other.current.holder != nil && !session.endDeadOther() { return true }
+            _ = session.endDeadOther()
+            let role = session.lookAtOther()
+            if hasSomething || role.holder != nil { return true }
             if deadline.hasPassed || session.isDetached { return false }
             if let words = prepareToSleep() {
                 words.sleep(until: deadline)

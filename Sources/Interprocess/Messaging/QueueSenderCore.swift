@@ -113,7 +113,7 @@ struct QueueSenderCore: ~Copyable {
         // The flag goes first: an ending after this sets it again.
         session.words.receiverFlags.clearBits(WaitFlags.ended)
         _ = session.endDeadOther()
-        let role = session.other.current
+        let role = session.lookAtOther()
         if role.holder != nil || role.session == 0 || !role.session.isSession(after: knownReceiver) { return nil }
         return role.ending == .died ? .died(session.notice(of: role)) : .closed
     }
@@ -178,7 +178,7 @@ struct QueueSenderCore: ~Copyable {
     mutating func waitForReceiver(_ strategy: WaitStrategy, until deadline: Deadline) -> Bool {
         while true {
             _ = session.endDeadOther()
-            let role = session.other.current
+            let role = session.lookAtOther()
             if role.holder != nil {
                 knownReceiver = (role.session &- 1) & RoleWord.sessionMask
                 mustLook = false

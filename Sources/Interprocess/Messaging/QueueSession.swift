@@ -13,6 +13,8 @@ final class QueueSession: @unchecked Sendable {
     /// The role word as it was before this side joined.
     let before: RoleWord
     let sleeper: Sleeper
+    /// The other side's role as it was last looked at. Only the one side's own calls use it, and they exclude one another.
+    private var lookedAt = RoleWord(word: 0)
     private let myCPU: SharedUInt32
     private let otherCPU: SharedUInt32
 
@@ -97,11 +99,17 @@ final class QueueSession: @unchecked Sendable {
         Polling.run(strategy, deadline, mine: myCPU, other: otherCPU, mayEnd: { other.current.holder == nil || endDeadOther() }, isReady: isReady)
     }
 
-    /// Goes to sleep unless there is a reason not to: `isReady`, looked at after the sleep was announced, or the other side's end.
+    /// The other side's role. A change after this keeps the caller from sleeping.
+    func lookAtOther() -> RoleWord {
+        lookedAt = other.current
+        return lookedAt
+    }
+
+    /// Goes to sleep unless there is a reason not to: `isReady`, looked at after the sleep was announced, or a change of the other side since ``lookAtOther()``.
     ///
     /// - Returns: the words to sleep on, after which ``Sleeper/cancel()`` is to be called; nil if there is something to do.
     func prepareToSleep(isReady: () -> Bool) -> SleepWords? {
-        let role = other.current
+        let role = lookedAt
         let life = life(of: role.holder)
         let seen = sleeper.prepare()
         if isReady() || other.current != role || (life.map { PeerTable.isDead($0.1) || $0.1 == 0 } ?? false) {

@@ -52,7 +52,7 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// O(1). After an end (nil or `peerDied`) the same is said again until another sender joins; ``waitForSender(until:)`` waits for that.
     ///
     /// - Throws: ``ReceiveError``: `deadline`, `peerDied`, `detached`, `damaged`.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func receive(until deadline: Deadline = .never) throws(ReceiveError) -> Element? {
         if let element = takeSingle() { return element }
         return try receiveSlowly(until: deadline)
@@ -61,7 +61,7 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// Receives the next message if there is one now; nil if not. O(1), never blocks.
     ///
     /// - Throws: ``ReceiveError``: `closed`, `peerDied`, `damaged`, `detached`.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func tryReceive() throws(ReceiveError) -> Element? {
         if let element = takeSingle() { return element }
         return try tryReceiveSlowly()

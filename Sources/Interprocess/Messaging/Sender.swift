@@ -60,17 +60,22 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// O(1). Blocks while the queue is full, also while there is no receiver.
     ///
     /// - Throws: ``SendError`` with the element: `deadline`, `closed`, `peerDied`, `detached`, `damaged`.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func send(_ element: Element, until deadline: Deadline = .never) throws(SendError<Element>) {
-        while !append(element) {
+        if !append(element) { try sendSlowly(element, until: deadline) }
+    }
+
+    @inlinable @inline(never)
+    mutating func sendSlowly(_ element: Element, until deadline: Deadline) throws(SendError<Element>) {
+        repeat {
             if let reason = core.waitForRoom(Self.recordSize, strategy, until: deadline) { throw SendError(reason, element) }
-        }
+        } while !append(element)
     }
 
     /// Sends `element` if there is room now. O(1), never blocks.
     ///
     /// - Throws: ``SendError`` with the element: `full`, or what ``send(_:until:)`` throws.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func trySend(_ element: Element) throws(SendError<Element>) {
         if !append(element) {
             throw SendError(reasonForNoRoom(Self.recordSize), element)

@@ -13,9 +13,9 @@ public struct Deadline: Sendable, Hashable {
     @inlinable public init(_ instant: MonotonicInstant?) { self.instant = instant }
 
     /// Waits for as long as it takes.
-    public static let never = Deadline(nil)
+    @inlinable public static var never: Deadline { Deadline(nil) }
     /// Does not wait.
-    public static let now = Deadline(MonotonicInstant(nanoseconds: 0))
+    @inlinable public static var now: Deadline { Deadline(MonotonicInstant(nanoseconds: 0)) }
 
     /// `duration` from now; a negative one has passed already.
     public static func after(_ duration: Duration) -> Deadline { Deadline(MonotonicInstant.now.advanced(by: duration)) }
