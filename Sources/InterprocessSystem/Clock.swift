@@ -37,7 +37,8 @@ public struct MonotonicInstant: Hashable, Comparable, Sendable, BitwiseCopyable 
     }
 }
 
-/// Wall-clock time in nanoseconds since 1970, for records that people read. The corresponding C function is `clock_gettime(CLOCK_REALTIME)`.
+/// Wall-clock time in nanoseconds since 1970, for records that people read. The corresponding C function is
+/// `clock_gettime(CLOCK_REALTIME)`.
 public func wallClockNanoseconds() -> UInt64 { readClock(CLOCK_REALTIME) }
 
 /// Processor time that this process has used, in nanoseconds. The corresponding C function is `clock_gettime(CLOCK_PROCESS_CPUTIME_ID)`.
@@ -50,7 +51,8 @@ private func readClock(_ clock: clockid_t) -> UInt64 {
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
-/// Sleeps for `duration`. The corresponding C function is `clock_nanosleep`. For pauses of programs and tools; no part of the library waits like this.
+/// Sleeps for `duration`. The corresponding C function is `clock_nanosleep`. For pauses of programs and tools; no part of the library waits
+/// like this.
 public func sleepThread(for duration: Duration) {
     var end = MonotonicInstant.now.advanced(by: duration).timespec
     while unsafe clock_nanosleep(CLOCK_MONOTONIC, CInt(TIMER_ABSTIME), &end, nil) == EINTR {}

@@ -33,7 +33,8 @@ public struct Directory: ~Copyable, Sendable {
     /// What `fstat` says of the directory.
     public func status() throws(Errno) -> FileStatus { try FileStatus(of: owned.descriptor) }
 
-    /// Opens the file `name` for reading and writing, or only reading. A symbolic link is refused (`ELOOP`); a device or pipe does not block.
+    /// Opens the file `name` for reading and writing, or only reading. A symbolic link is refused (`ELOOP`); a device or pipe does not
+    /// block.
     ///
     /// The corresponding C function is `openat(O_NOFOLLOW)`.
     public func open(_ name: String, readOnly: Bool = false) throws(Errno) -> OwnedDescriptor {
@@ -42,11 +43,14 @@ public struct Directory: ~Copyable, Sendable {
         return OwnedDescriptor(owning: descriptor)
     }
 
-    /// Opens the file `name` for reading and writing, a symbolic link followed: for the links of `/proc/self/fd`, which lead to files that may have no name.
+    /// Opens the file `name` for reading and writing, a symbolic link followed: for the links of `/proc/self/fd`, which lead to files that
+    /// may have no name.
     ///
     /// The corresponding C function is `openat`.
     public func openFollowing(_ name: String) throws(Errno) -> OwnedDescriptor {
-        let descriptor = try systemCall("open") { unsafe name.withCString { unsafe ipc_openat(owned.descriptor.rawValue, $0, O_RDWR | O_CLOEXEC, 0) } }
+        let descriptor = try systemCall("open") {
+            unsafe name.withCString { unsafe ipc_openat(owned.descriptor.rawValue, $0, O_RDWR | O_CLOEXEC, 0) }
+        }
         return OwnedDescriptor(owning: descriptor)
     }
 
@@ -63,12 +67,15 @@ public struct Directory: ~Copyable, Sendable {
     /// The corresponding C function is `linkat`, by the descriptor itself where the kernel allows it and by `/proc/self/fd` otherwise.
     public func link(_ file: FileDescriptor, as name: String) throws(Errno) {
         do throws(Errno) {
-            try systemCall("linkat") { unsafe name.withCString { unsafe ipc_linkat_descriptor(file.rawValue, owned.descriptor.rawValue, $0) } }
+            try systemCall("linkat") {
+                unsafe name.withCString { unsafe ipc_linkat_descriptor(file.rawValue, owned.descriptor.rawValue, $0) }
+            }
         } catch .noSuchFileOrDirectory {
             // Before Linux 6.10 only a process with CAP_DAC_READ_SEARCH may link by descriptor.
             try systemCall("linkat") {
                 unsafe name.withCString {
-                    unsafe resultOrErrno(linkat(AT_FDCWD, "/proc/self/fd/\(file.rawValue)", owned.descriptor.rawValue, $0, AT_SYMLINK_FOLLOW))
+                    unsafe resultOrErrno(
+                        linkat(AT_FDCWD, "/proc/self/fd/\(file.rawValue)", owned.descriptor.rawValue, $0, AT_SYMLINK_FOLLOW))
                 }
             }
         }

@@ -2,7 +2,8 @@ import CInterprocess
 import Glibc
 public import SystemPackage
 
-/// A lock on a whole file that belongs to the open file description: it goes when the last descriptor of that opening is closed, so at the latest with the
+/// A lock on a whole file that belongs to the open file description: it goes when the last descriptor of that opening is closed, so at the
+/// latest with the
 /// process, however it ends.
 ///
 /// The corresponding C function is `fcntl(F_OFD_SETLK)`.
@@ -30,7 +31,8 @@ public enum FileLock {
         try systemCall("fcntl(F_OFD_SETLK)") { ipc_ofd_lock(file.rawValue, ipc_ofd_setlk, Int16(F_UNLCK)) }
     }
 
-    /// Whether another opening holds a lock that `mode` would conflict with. Takes nothing; works on a read-only descriptor for `.exclusive` too.
+    /// Whether another opening holds a lock that `mode` would conflict with. Takes nothing; works on a read-only descriptor for
+    /// `.exclusive` too.
     public static func isHeldByAnother(_ file: FileDescriptor, against mode: Mode) throws(Errno) -> Bool {
         try systemCall("fcntl(F_OFD_GETLK)") { ipc_ofd_lock_blocker(file.rawValue, mode.type) } != Int(F_UNLCK)
     }

@@ -4,7 +4,8 @@ public import SystemPackage
 
 /// Sleeping on a 32-bit word that processes share, and waking those who sleep on it.
 ///
-/// The word's value is compared and the caller is put to sleep in one step, so that a wake-up between looking and sleeping is not lost. Every wait may
+/// The word's value is compared and the caller is put to sleep in one step, so that a wake-up between looking and sleeping is not lost.
+/// Every wait may
 /// return ``WaitResult/woken`` without cause; callers look again.
 public enum Futex {
     /// Why a wait returned.
@@ -90,6 +91,7 @@ extension ipc_futex_waiter {
         let size32: UInt32 = 2  // FUTEX2_SIZE_U32
         let privateFlag: UInt32 = 128  // FUTEX2_PRIVATE
         self.init(
-            expected: UInt64(expected), address: UInt64(UInt(bitPattern: address)), flags: scope == .shared ? size32 : size32 | privateFlag, reserved: 0)
+            expected: UInt64(expected), address: UInt64(UInt(bitPattern: address)), flags: scope == .shared ? size32 : size32 | privateFlag,
+            reserved: 0)
     }
 }

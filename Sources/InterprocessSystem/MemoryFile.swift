@@ -29,7 +29,8 @@ public enum MemoryFile {
     /// - Parameter name: shown in `/proc/PID/fd`, nothing else.
     public static func make(named name: String, size: Int) throws(Errno) -> OwnedDescriptor {
         func create(_ flags: CInt) throws(Errno) -> OwnedDescriptor {
-            OwnedDescriptor(owning: try systemCall("memfd_create") { unsafe name.withCString { unsafe ipc_memfd_create($0, UInt32(flags)) } })
+            OwnedDescriptor(
+                owning: try systemCall("memfd_create") { unsafe name.withCString { unsafe ipc_memfd_create($0, UInt32(flags)) } })
         }
         let flags = ipc_memfd_cloexec | ipc_memfd_allow_sealing
         let file: OwnedDescriptor

@@ -6,7 +6,8 @@ import SystemPackage
 public struct ProcessIdentity: Sendable, Equatable {
     /// The process id, in the process's own pid namespace.
     public let pid: Int32
-    /// When it started, in clock ticks since the machine did; with the pid it tells a process from a later one of the same number (to one tick).
+    /// When it started, in clock ticks since the machine did; with the pid it tells a process from a later one of the same number (to one
+    /// tick).
     public let startTime: UInt64
     /// The inode number of its pid namespace: pids of different namespaces say nothing of one another.
     public let pidNamespace: UInt64
@@ -51,7 +52,9 @@ public func accountName(ofUser id: UInt32) -> String? {
     var entry = unsafe passwd()
     var result: UnsafeMutablePointer<passwd>?
     return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
-        guard unsafe getpwuid_r(id, &entry, buffer.baseAddress!, buffer.count, &result) == 0, unsafe result != nil, let name = unsafe entry.pw_name else {
+        guard unsafe getpwuid_r(id, &entry, buffer.baseAddress!, buffer.count, &result) == 0, unsafe result != nil,
+            let name = unsafe entry.pw_name
+        else {
             return nil
         }
         return unsafe String(cString: name)
@@ -64,7 +67,8 @@ public func environmentVariable(_ name: String) -> String? {
     return unsafe String(cString: value)
 }
 
-/// Fills `buffer` with random bytes from the kernel, so that they differ also between two children of a fork. The corresponding C function is `getrandom`.
+/// Fills `buffer` with random bytes from the kernel, so that they differ also between two children of a fork. The corresponding C function
+/// is `getrandom`.
 public func randomUInt64() -> UInt64 {
     var value: UInt64 = 0
     while unsafe ipc_getrandom(&value, 8) != 8 {}

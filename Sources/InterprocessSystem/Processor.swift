@@ -4,7 +4,8 @@ public import SystemPackage
 
 /// The processors of this machine and where threads run.
 public enum Processor {
-    /// The number of the processor that the calling thread runs on right now. The corresponding C function is `sched_getcpu`; no system call.
+    /// The number of the processor that the calling thread runs on right now. The corresponding C function is `sched_getcpu`; no system
+    /// call.
     public static var current: Int { ipc_getcpu() }
 
     /// Lets a spinning thread's sibling run and saves power. One instruction.
@@ -21,7 +22,8 @@ public enum Processor {
         return (0..<maximum).filter { set[$0 / 8] & (1 << ($0 % 8)) != 0 }
     }
 
-    /// Lets the calling thread, and the threads and processes that it starts, run on `processors` only; `EINVAL` if the machine has none of them.
+    /// Lets the calling thread, and the threads and processes that it starts, run on `processors` only; `EINVAL` if the machine has none of
+    /// them.
     ///
     /// The corresponding C function is `sched_setaffinity`.
     public static func pin(to processors: [Int]) throws(Errno) {
@@ -36,7 +38,8 @@ public enum Processor {
     private static let maximum = 8192  // the kernel's own limit
 }
 
-/// A full memory fence in every running thread of every process that has registered, so that the side of a protocol that runs often needs none.
+/// A full memory fence in every running thread of every process that has registered, so that the side of a protocol that runs often needs
+/// none.
 ///
 /// The corresponding system call is `membarrier`, Linux 4.16; a seccomp filter may refuse it.
 public enum ProcessBarrier {

@@ -4,11 +4,14 @@ public import SystemPackage
 
 /// The list by which the kernel learns which words a thread owns, so that it can mark them when the thread ends, however it ends.
 ///
-/// A word that is entered has its node at a fixed distance *before* it, in private memory of the process: one `futex_offset` serves every segment, and
-/// no other process can touch the list. For each entered word whose low 30 bits are the thread's id, the kernel stores `DIED | (old & WAITERS)` and
+/// A word that is entered has its node at a fixed distance *before* it, in private memory of the process: one `futex_offset` serves every
+/// segment, and
+/// no other process can touch the list. For each entered word whose low 30 bits are the thread's id, the kernel stores `DIED | (old &
+/// WAITERS)` and
 /// wakes one sleeper when the thread ends: exit, crash, SIGKILL, exec.
 ///
-/// One thread, the one that called ``init(offset:)``, owns the list and makes all changes to it. The C library gives each thread a list for its robust
+/// One thread, the one that called ``init(offset:)``, owns the list and makes all changes to it. The C library gives each thread a list for
+/// its robust
 /// mutexes, which this one replaces: the thread must not lock any.
 /// The corresponding system call is `set_robust_list`; the kernel's side is described in its `Documentation/locking/robust-futexes.rst`.
 @unsafe
@@ -43,7 +46,8 @@ public struct RobustList: ~Copyable {
         }
     }
 
-    // The head must stay where it is for as long as the thread lives, so it is never freed: the owner is a thread that lives as long as the process.
+    // The head must stay where it is for as long as the thread lives, so it is never freed: the owner is a thread that lives as long as the
+    // process.
 
     private static func sentinel(of head: UnsafeMutablePointer<ipc_robust_head>) -> UnsafeMutablePointer<ipc_robust_node> {
         unsafe UnsafeMutableRawPointer(head).assumingMemoryBound(to: ipc_robust_node.self)
@@ -70,14 +74,17 @@ public struct RobustList: ~Copyable {
         return taken
     }
 
-    /// Removes `word`'s entry and runs `release`, which stores the word's free value. The kernel watches the word until `release` has returned.
+    /// Removes `word`'s entry and runs `release`, which stores the word's free value. The kernel watches the word until `release` has
+    /// returned.
     public mutating func leave(_ word: UnsafeMutableRawPointer, releasing release: () -> Void) {
         let node = unsafe node(of: word)
         unsafe setPending(node)
         let sentinel = unsafe RobustList.sentinel(of: head)
         var link = unsafe sentinel
         while unsafe link.pointee.next != node {
-            guard let next = unsafe link.pointee.next, unsafe next != sentinel else { preconditionFailure("RobustList.leave: the word was not entered") }
+            guard let next = unsafe link.pointee.next, unsafe next != sentinel else {
+                preconditionFailure("RobustList.leave: the word was not entered")
+            }
             unsafe link = next
         }
         unsafe link.pointee.next = node.pointee.next

@@ -17,7 +17,8 @@ public struct ChildProcess: ~Copyable, Sendable {
 
     /// Starts the program at `path`.
     ///
-    /// The child begins with no signal blocked and with default actions for all of them, whatever the caller's thread had, and with no descriptors but those named.
+    /// The child begins with no signal blocked and with default actions for all of them, whatever the caller's thread had, and with no
+    /// descriptors but those named.
     /// The corresponding C function is `posix_spawn`.
     ///
     /// - Parameters:
@@ -97,7 +98,8 @@ public struct ChildProcess: ~Copyable, Sendable {
     }
 
     private mutating func reaped(_ status: CInt) -> Ending {
-        let result: Ending = ipc_wait_status_exited(status) != 0 ? .exited(ipc_wait_status_exit_code(status)) : .signalled(ipc_wait_status_signal(status))
+        let result: Ending =
+            ipc_wait_status_exited(status) != 0 ? .exited(ipc_wait_status_exit_code(status)) : .signalled(ipc_wait_status_signal(status))
         ending = result
         return result
     }
@@ -112,7 +114,7 @@ private func withCStrings<R>(
     _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) throws(Errno) -> R
 ) throws(Errno) -> R {
     var pointers: [UnsafeMutablePointer<CChar>?] = unsafe strings.map { unsafe strdup($0) } + [nil]
-    defer { for unsafe pointer in unsafe pointers { unsafe free(pointer) } }
+    defer { for unsafepointer in unsafe pointers { unsafe free(pointer) } }
     let base = unsafe UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: pointers.count)
     defer { unsafe base.deallocate() }
     unsafe base.initialize(from: &pointers, count: pointers.count)

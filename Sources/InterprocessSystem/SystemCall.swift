@@ -1,6 +1,6 @@
-public import SystemPackage
-import Synchronization
 import Glibc
+import Synchronization
+public import SystemPackage
 
 /// The names of the calls that go through ``systemCall(_:retryOnInterrupt:_:)``: what an error says failed, and what a test can make fail.
 public struct SystemCallName: Hashable, Sendable, CustomStringConvertible {
@@ -14,7 +14,8 @@ extension SystemCallName: ExpressibleByStringLiteral {
 
 /// Runs one system call; the one place where an `errno` becomes an error.
 ///
-/// `body` returns the call's result, or a negative errno. A call that a signal interrupted (`EINTR`) is made again unless `retryOnInterrupt`
+/// `body` returns the call's result, or a negative errno. A call that a signal interrupted (`EINTR`) is made again unless
+/// `retryOnInterrupt`
 /// is false. An armed ``SystemCallFaults`` fault is thrown instead of making the call.
 @discardableResult
 func systemCall(_ name: SystemCallName, retryOnInterrupt: Bool = true, _ body: () -> Int) throws(Errno) -> Int {

@@ -7,7 +7,8 @@ public enum ThreadID {
     /// The corresponding C function is `gettid`.
     public static var current: Int { ipc_gettid() }
 
-    /// Another number that tells the calling thread from all others of this process; without a system call. The corresponding C function is `pthread_self`.
+    /// Another number that tells the calling thread from all others of this process; without a system call. The corresponding C function is
+    /// `pthread_self`.
     public static var cachedCurrent: Int { Int(bitPattern: UInt(pthread_self())) }
 }
 

@@ -14,7 +14,8 @@ public struct ElementDescription: Sendable, Equatable {
     public init<Element: Shareable>(of type: Element.Type) {
         if let field = ElementDescription.pointerField(in: type) {
             preconditionFailure(
-                "\(type) is declared Shareable but its field '\(field)' is a pointer, which means nothing in another process; store an offset or an index")
+                "\(type) is declared Shareable but its field '\(field)' is a pointer, which means nothing in another process; store an offset or an index"
+            )
         }
         self.init(
             identifier: String(decoding: Element.sharedIdentifier.utf8.prefix(128), as: UTF8.self), size: MemoryLayout<Element>.stride,

@@ -4,8 +4,10 @@ import SystemPackage
 
 /// Takes the mappings and locks of this process away from the children that `fork` makes of it without `exec`.
 ///
-/// A forked child has no keeper thread, so its death would not be noticed; it must not touch what its parent shares, nor keep the parent's files locked. In the child every
-/// mapping is replaced by private zeroes and every descriptor by `/dev/null`; the objects find the zeroes on their next use and say that they are detached.
+/// A forked child has no keeper thread, so its death would not be noticed; it must not touch what its parent shares, nor keep the parent's
+/// files locked. In the child every
+/// mapping is replaced by private zeroes and every descriptor by `/dev/null`; the objects find the zeroes on their next use and say that
+/// they are detached.
 ///
 /// The list is lock-free, since the handler runs in a child of which any thread may have held any lock. Nodes are reused, never freed.
 enum ForkGuard {

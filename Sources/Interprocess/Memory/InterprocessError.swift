@@ -1,6 +1,7 @@
 public import SystemPackage
 
-/// Something could not be set up, opened or asked of the system. What happens in the course of work (full, empty, closed, a peer died) has types of its own.
+/// Something could not be set up, opened or asked of the system. What happens in the course of work (full, empty, closed, a peer died) has
+/// types of its own.
 ///
 /// `description` is one sentence: what failed, why, and what to do.
 public struct InterprocessError: Error, Sendable, CustomStringConvertible {

@@ -24,7 +24,8 @@ public enum LayoutTable {
     /// FNV-1a over the names, offsets and sizes of all fields: two builds with the same value agree on every byte's place.
     public static let fingerprint: UInt64 = fnv1a(
         structures.flatMap { structure in
-            structure.fields.flatMap { "\(structure.name).\($0.name):\($0.offset):\($0.size);".utf8 } + Array("\(structure.name)=\(structure.size);".utf8)
+            structure.fields.flatMap { "\(structure.name).\($0.name):\($0.offset):\($0.size);".utf8 }
+                + Array("\(structure.name)=\(structure.size);".utf8)
         })
 
     public static let structures: [Structure] = [header, deathRecord, peerSlot, queue, queueProgress]
@@ -66,7 +67,8 @@ public enum LayoutTable {
                 field(\H.creator_program, "creator_program", creator, once, "zero-terminated"),
                 field(\H.element_identifier, "element_identifier", creator, once, "zero-padded"),
                 field(\H.deaths, "deaths", "repairer", "release", "deaths announced so far; futex of all who sleep on a death"),
-                field(\H.membership, "membership", "keepers", "read-modify-write", "joins, leavings and deaths so far; futex of the keepers"),
+                field(
+                    \H.membership, "membership", "keepers", "read-modify-write", "joins, leavings and deaths so far; futex of the keepers"),
                 field(\H.repair, "repair", "keepers", "compare-exchange", "PeerID of the peer that repairs; 0: nobody"),
                 field(\H.death_records, "death_records", "repairer", "before deaths", "32 records; the one of death n at n mod 32"),
             ])
@@ -95,8 +97,12 @@ public enum LayoutTable {
         return Structure(
             name: "peer slot", size: MemoryLayout<P>.size, place: "peer_offset + 128 · slot",
             fields: [
-                field(\P.life, "life", "its keeper; the kernel; a repairer", "compare-exchange; robust futex", "0 free, TID|WAITERS alive, DIED|WAITERS dead and not repaired"),
-                field(\P.generation, "generation", "who gives the slot back", "before life = 0", "1 … 2^22 - 1; with the slot number it makes the PeerID"),
+                field(
+                    \P.life, "life", "its keeper; the kernel; a repairer", "compare-exchange; robust futex",
+                    "0 free, TID|WAITERS alive, DIED|WAITERS dead and not repaired"),
+                field(
+                    \P.generation, "generation", "who gives the slot back", "before life = 0",
+                    "1 … 2^22 - 1; with the slot number it makes the PeerID"),
                 field(\P.state, "state", "its keeper", "release", "0 joining, 1 joined: all below is in place"),
                 field(\P.pid, "pid", "its keeper", before, "process id in its own pid namespace"),
                 field(\P.start_time, "start_time", "its keeper", before, "of the process, clock ticks since boot"),
@@ -115,8 +121,12 @@ public enum LayoutTable {
             fields: [
                 field(\Q.consumed, "consumed", "receiver", "release", "position up to which all is taken"),
                 field(\Q.reported, "reported", "receiver", "release", "last sender's session whose ending was told"),
-                field(\Q.progress, "progress", "receiver", "before consumed", "two entries; the one whose position equals consumed is in force"),
-                field(\Q.receiver_flags, "receiver_flags", "receiver; enders", "read-modify-write", "1 open, 2 sleeping, 4 fence, 8 ended; bits 8-31 ticket"),
+                field(
+                    \Q.progress, "progress", "receiver", "before consumed",
+                    "two entries; the one whose position equals consumed is in force"),
+                field(
+                    \Q.receiver_flags, "receiver_flags", "receiver; enders", "read-modify-write",
+                    "1 open, 2 sleeping, 4 fence, 8 ended; bits 8-31 ticket"),
                 field(\Q.receiver_cpu, "receiver_cpu", "receiver", "relaxed", "processor it last waited on, plus 1"),
                 field(\Q.sender_flags, "sender_flags", "sender; enders", "read-modify-write", "as receiver_flags"),
                 field(\Q.sender_cpu, "sender_cpu", "sender", "relaxed", "processor it last waited on, plus 1"),
@@ -136,7 +146,9 @@ public enum LayoutTable {
             fields: [
                 field(\P.position, "position", "receiver", order, "bytes since the queue was made"),
                 field(\P.sequence, "sequence", "receiver", order, "messages taken so far"),
-                field(\P.remaining, "remaining", "receiver", order, "bytes of the batch record at position not yet taken; 0: a header stands there"),
+                field(
+                    \P.remaining, "remaining", "receiver", order,
+                    "bytes of the batch record at position not yet taken; 0: a header stands there"),
             ])
     }()
 }

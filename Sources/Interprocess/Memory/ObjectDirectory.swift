@@ -3,8 +3,10 @@ public import SystemPackage
 
 /// A directory in which objects have their names.
 ///
-/// The default, ``user``, is the user's own on memory: `/dev/shm/interprocess-UID`, mode 0700, so that nobody else can take a name or plant a link. Objects
-/// in it are gone after a reboot. A directory on a disk keeps those whose lifetime is ``Lifetime/untilRemoved``; one that several accounts can
+/// The default, ``user``, is the user's own on memory: `/dev/shm/interprocess-UID`, mode 0700, so that nobody else can take a name or plant
+/// a link. Objects
+/// in it are gone after a reboot. A directory on a disk keeps those whose lifetime is ``Lifetime/untilRemoved``; one that several accounts
+/// can
 /// write to is how they share objects.
 public struct ObjectDirectory: Sendable, Hashable {
     /// Whose objects are opened.
@@ -48,7 +50,8 @@ public struct ObjectDirectory: Sendable, Hashable {
                 guard status.owner == currentUserID() else {
                     throw InterprocessError(
                         .wrongOwner, operation, object,
-                        "the directory \(path) belongs to another user (\(describeUser(status.owner))); remove it or set INTERPROCESS_DIRECTORY")
+                        "the directory \(path) belongs to another user (\(describeUser(status.owner))); remove it or set INTERPROCESS_DIRECTORY"
+                    )
                 }
                 guard status.permissions.isDisjoint(with: [.groupWrite, .otherWrite]) else {
                     throw InterprocessError(
@@ -62,10 +65,12 @@ public struct ObjectDirectory: Sendable, Hashable {
         } catch let error as Errno {
             switch error {
             case .noSuchFileOrDirectory:
-                throw InterprocessError(.notFound, operation, object, errno: error, "there is no directory \(path); make it or choose another")
+                throw InterprocessError(
+                    .notFound, operation, object, errno: error, "there is no directory \(path); make it or choose another")
             case .notDirectory, .tooManySymbolicLinkLevels:
                 throw InterprocessError(
-                    .notFound, operation, object, errno: error, "\(path) is a symbolic link or not a directory, and is refused; name a directory itself")
+                    .notFound, operation, object, errno: error,
+                    "\(path) is a symbolic link or not a directory, and is refused; name a directory itself")
             default: throw .system(error, operation, object, "opening the directory \(path)")
             }
         } catch {
@@ -83,7 +88,8 @@ func octal(_ permissions: FilePermissions) -> String {
 
 /// How long an object keeps its name.
 public enum Lifetime: UInt32, Sendable, Hashable, CaseIterable {
-    /// Until the last process that has it open has left, also when it is killed. (A killed one leaves a name behind that nobody can see any more:
+    /// Until the last process that has it open has left, also when it is killed. (A killed one leaves a name behind that nobody can see any
+    /// more:
     /// the next `open` finds nothing, and `ipc gc` gives its memory back.)
     case untilLastPeerLeaves = 0
     /// Until somebody removes it.

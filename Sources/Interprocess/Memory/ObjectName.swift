@@ -23,7 +23,8 @@ public struct ObjectName: Hashable, Sendable, Shareable {
         }
     }
 
-    /// A name that no other call has returned or will return, on any machine: 128 random bits of the kernel's, asked for anew each time. So two children of
+    /// A name that no other call has returned or will return, on any machine: 128 random bits of the kernel's, asked for anew each time. So
+    /// two children of
     /// a fork get different ones.
     public static func unique() -> ObjectName {
         let digits = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)  // Crockford's: none are mistaken for one another
@@ -48,7 +49,9 @@ public struct ObjectName: Hashable, Sendable, Shareable {
     /// The name in 32 bytes of shared memory; nil if they are not a name.
     init?(sharedBytes bytes: [UInt8]) {
         let text = bytes.prefix { $0 != 0 }
-        guard bytes.count == 32, ObjectName.problem(with: text) == nil, bytes.dropFirst(text.count).allSatisfy({ $0 == 0 }) else { return nil }
+        guard bytes.count == 32, ObjectName.problem(with: text) == nil, bytes.dropFirst(text.count).allSatisfy({ $0 == 0 }) else {
+            return nil
+        }
         self.init(validated: text)
     }
 
@@ -85,7 +88,8 @@ extension ObjectName: CustomStringConvertible {
 }
 
 extension ObjectName: ExpressibleByStringLiteral {
-    /// A name written in the program. A literal that is no name is a mistake of the program's and stops it; for text from elsewhere use ``init(_:)``.
+    /// A name written in the program. A literal that is no name is a mistake of the program's and stops it; for text from elsewhere use
+    /// ``init(_:)``.
     public init(stringLiteral value: StaticString) {
         do { self = try ObjectName(value.description) } catch { preconditionFailure(error.description) }
     }

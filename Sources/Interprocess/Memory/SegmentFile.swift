@@ -3,7 +3,8 @@ import SystemPackage
 
 /// A segment's file, open and locked: it tells the kernel "somebody is here" for as long as it lives.
 ///
-/// Every opening holds a shared lock of its own on the whole file. So "is anybody there?" is a question to the kernel, with an answer that a killed process cannot
+/// Every opening holds a shared lock of its own on the whole file. So "is anybody there?" is a question to the kernel, with an answer that
+/// a killed process cannot
 /// falsify: whoever gets the exclusive lock is alone.
 final class SegmentFile: Sendable {
     private let owned: OwnedDescriptor
@@ -46,7 +47,8 @@ extension SegmentFile {
     /// How long an opener waits for another that is just removing or first opening the segment.
     private static let patience = Duration.seconds(5)
 
-    /// Builds the segment without a name, then gives it the name in one step. Nobody ever sees it half-made; a creator that dies leaves nothing.
+    /// Builds the segment without a name, then gives it the name in one step. Nobody ever sees it half-made; a creator that dies leaves
+    /// nothing.
     ///
     /// - Parameter initialize: writes the object into the mapped, zeroed segment.
     static func create(
@@ -72,7 +74,8 @@ extension SegmentFile {
             try directory.link(made.descriptor, as: place.name.description)
         } catch {
             if error == .fileExists {
-                throw InterprocessError(.nameTaken, operation, place.label, errno: error, "the name is taken; open it, remove it, or choose another")
+                throw InterprocessError(
+                    .nameTaken, operation, place.label, errno: error, "the name is taken; open it, remove it, or choose another")
             }
             throw .system(error, operation, place.label, "giving the new segment its name")
         }
@@ -134,7 +137,9 @@ extension SegmentFile {
         try initialize(mapping)
         do throws(Errno) {
             // Before the name: whoever finds the segment finds it in use.
-            guard try FileLock.tryLock(owned.descriptor, .shared) else { preconditionFailure("nobody else can have opened a file that has no name") }
+            guard try FileLock.tryLock(owned.descriptor, .shared) else {
+                preconditionFailure("nobody else can have opened a file that has no name")
+            }
         } catch {
             throw .system(error, operation, label, "locking it")
         }
@@ -143,9 +148,11 @@ extension SegmentFile {
 
     /// Opens the segment and checks that it is what the caller expects.
     ///
-    /// - Parameter keepAbandoned: asked when nobody else has a segment open that lives until the last peer leaves: whether it still holds something that must not be lost.
+    /// - Parameter keepAbandoned: asked when nobody else has a segment open that lives until the last peer leaves: whether it still holds
+    ///   something that must not be lost.
     static func open(
-        _ place: SegmentPlace, expecting check: (SegmentHeader) throws(InterprocessError) -> Void, keepAbandoned: (SegmentMapping) -> Bool, mirrorsData: Bool
+        _ place: SegmentPlace, expecting check: (SegmentHeader) throws(InterprocessError) -> Void, keepAbandoned: (SegmentMapping) -> Bool,
+        mirrorsData: Bool
     ) throws(InterprocessError) -> SegmentFile {
         let operation = "open"
         let directory = try place.directory.open(for: operation, place.label)
@@ -197,11 +204,15 @@ extension SegmentFile {
         } catch {
             switch error {
             case .noSuchFileOrDirectory:
-                throw InterprocessError(.notFound, operation, label, errno: error, "there is no such object in \(place.directory.path); 'ipc list' shows what there is")
+                throw InterprocessError(
+                    .notFound, operation, label, errno: error,
+                    "there is no such object in \(place.directory.path); 'ipc list' shows what there is")
             case .tooManySymbolicLinkLevels:
-                throw InterprocessError(.notASegment, operation, label, errno: error, "it is a symbolic link, and links are never followed; remove it")
+                throw InterprocessError(
+                    .notASegment, operation, label, errno: error, "it is a symbolic link, and links are never followed; remove it")
             case .isDirectory, .noSuchAddressOrDevice:
-                throw InterprocessError(.notASegment, operation, label, errno: error, "it is not a plain file; remove it or choose another name")
+                throw InterprocessError(
+                    .notASegment, operation, label, errno: error, "it is not a plain file; remove it or choose another name")
             default: throw .system(error, operation, label, "opening its file")
             }
         }
@@ -211,14 +222,20 @@ extension SegmentFile {
         }
         if place.directory.owners == .user {
             guard status.owner == currentUserID() else {
-                throw InterprocessError(.wrongOwner, operation, label, "it belongs to another user (\(describeUser(status.owner))) and is not trusted; choose another name")
+                throw InterprocessError(
+                    .wrongOwner, operation, label,
+                    "it belongs to another user (\(describeUser(status.owner))) and is not trusted; choose another name")
             }
             guard status.permissions.isDisjoint(with: [.otherWrite]) else {
-                throw InterprocessError(.wrongMode, operation, label, "everybody may write to it (mode \(octal(status.permissions))); remove it, or run chmod o-w")
+                throw InterprocessError(
+                    .wrongMode, operation, label,
+                    "everybody may write to it (mode \(octal(status.permissions))); remove it, or run chmod o-w")
             }
         }
         guard status.permissions.isDisjoint(with: [.ownerExecute, .groupExecute, .otherExecute]) else {
-            throw InterprocessError(.wrongMode, operation, label, "it is executable (mode \(octal(status.permissions))), which no segment is; remove it or choose another name")
+            throw InterprocessError(
+                .wrongMode, operation, label,
+                "it is executable (mode \(octal(status.permissions))), which no segment is; remove it or choose another name")
         }
         return file
     }
@@ -235,7 +252,8 @@ extension SegmentFile {
                     if try FileStatus(of: file).links == 0 && !isMemoryFile(file) { return nil }
                     return false
                 }
-                // Somebody holds it alone: for the microseconds that a removal or a first opening takes, unless it was stopped in the middle.
+                // Somebody holds it alone: for the microseconds that a removal or a first opening takes, unless it was stopped in the
+                // middle.
                 guard MonotonicInstant.now < deadline else {
                     throw Errno.timedOut
                 }
@@ -243,7 +261,9 @@ extension SegmentFile {
             }
         } catch {
             if error == .timedOut {
-                throw InterprocessError(.busy, "open", label, "another process has held it alone for 5 s: it is probably stopped ('ipc who \(label)' may name it)")
+                throw InterprocessError(
+                    .busy, "open", label,
+                    "another process has held it alone for 5 s: it is probably stopped ('ipc who \(label)' may name it)")
             }
             throw .system(error, "open", label, "locking it")
         }
@@ -261,7 +281,9 @@ extension SegmentFile {
         }
     }
 
-    private static func unlink(_ place: SegmentPlace, in directory: borrowing Directory, ifStill status: FileStatus) throws(InterprocessError) {
+    private static func unlink(_ place: SegmentPlace, in directory: borrowing Directory, ifStill status: FileStatus)
+        throws(InterprocessError)
+    {
         do throws(Errno) {
             guard let now = try directory.status(of: place.label), now.isSameFile(as: status) else { return }
             try directory.unlink(place.label)
@@ -281,9 +303,12 @@ extension SegmentFile {
     }
 
     private static func checkPermissions(_ permissions: FilePermissions, _ place: SegmentPlace) throws(InterprocessError) {
-        guard permissions.isSuperset(of: .ownerReadWrite), permissions.isDisjoint(with: [.ownerExecute, .groupExecute, .otherExecute]) else {
+        guard permissions.isSuperset(of: .ownerReadWrite), permissions.isDisjoint(with: [.ownerExecute, .groupExecute, .otherExecute])
+        else {
             throw InterprocessError(
-                .invalidArgument, "create", place.label, "the permissions \(octal(permissions)) are impossible: a segment is readable and writable by its owner, and never executable")
+                .invalidArgument, "create", place.label,
+                "the permissions \(octal(permissions)) are impossible: a segment is readable and writable by its owner, and never executable"
+            )
         }
     }
 }

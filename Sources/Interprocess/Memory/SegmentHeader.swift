@@ -2,7 +2,8 @@ import CInterprocess
 import InterprocessSystem
 import SystemPackage
 
-/// The unchanging part of a segment's header, read once from the file and checked; nothing in it is believed before ``check(against:size:operation:object:)``.
+/// The unchanging part of a segment's header, read once from the file and checked; nothing in it is believed before
+/// ``check(against:size:operation:object:)``.
 ///
 /// **Trust** every field is input. Later code uses the values of this copy, never the shared ones again.
 public struct SegmentHeader: Sendable, Equatable {
@@ -27,9 +28,12 @@ public struct SegmentHeader: Sendable, Equatable {
 
     /// Reads and checks the header of `file`, which is `fileSize` bytes long.
     init(reading file: FileDescriptor, fileSize: Int, _ operation: String, _ object: String) throws(InterprocessError) {
-        func refuse(_ code: InterprocessError.Code, _ reason: String) -> InterprocessError { InterprocessError(code, operation, object, reason) }
+        func refuse(_ code: InterprocessError.Code, _ reason: String) -> InterprocessError {
+            InterprocessError(code, operation, object, reason)
+        }
         guard fileSize >= Int(IPC_PAGE) else {
-            throw refuse(.notASegment, "it has \(fileSize) bytes and is not a segment of this library; choose another name or remove the file")
+            throw refuse(
+                .notASegment, "it has \(fileSize) bytes and is not a segment of this library; choose another name or remove the file")
         }
         var raw = ipc_segment_header()
         let count: Int
@@ -48,13 +52,17 @@ public struct SegmentHeader: Sendable, Equatable {
             )
         }
         guard raw.fingerprint == LayoutTable.fingerprint else {
-            throw refuse(.versionMismatch, "its layout differs from this program's though the version is the same; use the same build of the library")
+            throw refuse(
+                .versionMismatch, "its layout differs from this program's though the version is the same; use the same build of the library"
+            )
         }
         func damaged(_ field: String) -> InterprocessError {
             refuse(.damaged, "the field '\(field)' of its header is impossible; remove it with 'ipc remove \(object)'")
         }
         guard raw.segment_size == UInt64(fileSize) else {
-            throw refuse(.notASegment, "its header says \(raw.segment_size) bytes and the file has \(fileSize): it was truncated or copied in part; remove it")
+            throw refuse(
+                .notASegment,
+                "its header says \(raw.segment_size) bytes and the file has \(fileSize): it was truncated or copied in part; remove it")
         }
         guard let lifetime = Lifetime(rawValue: raw.lifetime) else { throw damaged("lifetime") }
         guard raw.peer_capacity >= 1, raw.peer_capacity <= UInt32(IPC_MAXIMUM_PEERS) else { throw damaged("peer_capacity") }
@@ -92,7 +100,9 @@ public struct SegmentHeader: Sendable, Equatable {
     /// Compares with what an opener expects.
     ///
     /// - Parameter minimumCapacity: in the object's unit; nil accepts any.
-    func check(kind: SegmentKind, element: ElementDescription?, objectSize: Int, minimumCapacity: Int?, _ operation: String, _ object: String) throws(InterprocessError) {
+    func check(
+        kind: SegmentKind, element: ElementDescription?, objectSize: Int, minimumCapacity: Int?, _ operation: String, _ object: String
+    ) throws(InterprocessError) {
         guard self.kind == kind else {
             throw InterprocessError(.kindMismatch, operation, object, "it is a \(self.kind), not a \(kind); choose another name")
         }
@@ -100,7 +110,8 @@ public struct SegmentHeader: Sendable, Equatable {
             guard self.element == element, elementHash == element.hash else {
                 throw InterprocessError(
                     .elementMismatch, operation, object,
-                    "it holds \(self.element.summary), and this program expects \(element.summary); use the same type on both sides, or another name")
+                    "it holds \(self.element.summary), and this program expects \(element.summary); use the same type on both sides, or another name"
+                )
             }
         }
         guard dataOffset - objectOffset >= objectSize else {
@@ -109,7 +120,8 @@ public struct SegmentHeader: Sendable, Equatable {
         if let minimumCapacity, capacity < minimumCapacity {
             throw InterprocessError(
                 .sizeMismatch, operation, object,
-                "it was made with capacity \(capacity) and \(minimumCapacity) is needed; give the same capacity on both sides, or remove it first")
+                "it was made with capacity \(capacity) and \(minimumCapacity) is needed; give the same capacity on both sides, or remove it first"
+            )
         }
     }
 

@@ -26,12 +26,14 @@ final class SegmentMapping: @unchecked Sendable {
             unsafe mapping = try MemoryMapping(reserving: Self.nodeDistance + header.size + mirror + SegmentPlan.page)
             let tableSize = header.objectOffset - header.peerOffset
             try unsafe mapping.mapPrivate(at: header.peerOffset, size: tableSize)
-            // Small ones are entered into the page table now, so that no first touch costs anything later; for large ones that would take long.
+            // Small ones are entered into the page table now, so that no first touch costs anything later; for large ones that would take
+            // long.
             try unsafe mapping.mapShared(
                 file, from: 0, at: Self.nodeDistance, size: header.size, populate: header.size <= Self.populatedSize)
             if mirror > 0 {
                 try unsafe mapping.mapShared(
-                    file, from: header.dataOffset, at: Self.nodeDistance + header.size, size: mirror, populate: header.size <= Self.populatedSize)
+                    file, from: header.dataOffset, at: Self.nodeDistance + header.size, size: mirror,
+                    populate: header.size <= Self.populatedSize)
             }
         } catch {
             throw .system(error, operation, label, "mapping it")

@@ -34,10 +34,13 @@ public struct SegmentPlan: Sendable {
 
     func check(_ operation: String, _ object: String) throws(InterprocessError) {
         guard (1...Int(IPC_MAXIMUM_PEERS)).contains(maximumPeers) else {
-            throw InterprocessError(.invalidArgument, operation, object, "the number of peers must be between 1 and \(IPC_MAXIMUM_PEERS), not \(maximumPeers)")
+            throw InterprocessError(
+                .invalidArgument, operation, object, "the number of peers must be between 1 and \(IPC_MAXIMUM_PEERS), not \(maximumPeers)")
         }
-        guard dataSize >= 0, objectSize >= 0, dataSize < Self.maximumSize, objectSize < Self.maximumSize, segmentSize <= Self.maximumSize else {
-            throw InterprocessError(.invalidArgument, operation, object, "the size asked for is more than the largest possible segment, 1 TiB; ask for less")
+        guard dataSize >= 0, objectSize >= 0, dataSize < Self.maximumSize, objectSize < Self.maximumSize, segmentSize <= Self.maximumSize
+        else {
+            throw InterprocessError(
+                .invalidArgument, operation, object, "the size asked for is more than the largest possible segment, 1 TiB; ask for less")
         }
     }
 }

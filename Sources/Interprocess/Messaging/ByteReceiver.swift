@@ -13,8 +13,11 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
     /// How calls that block wait.
     public var strategy: WaitStrategy
 
-    /// Opens the queue `name` as its receiver; makes it if there is none. Parameters and errors are those of ``ByteSender/init(to:capacity:options:strategy:)``.
-    public init(from name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
+    /// Opens the queue `name` as its receiver; makes it if there is none. Parameters and errors are those of
+    /// ``ByteSender/init(to:capacity:options:strategy:)``.
+    public init(from name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive)
+        throws(InterprocessError)
+    {
         let segment = try QueueSegment.open(name, .bytes, capacity: capacity, options)
         core = try QueueReceiverCore(try QueueSession(segment, .receiver), alignment: RecordGeometry.leastAlignment, elementSize: 0)
         self.strategy = strategy
@@ -31,9 +34,11 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
     /// The segment that the queue lives in, with its peers and their deaths.
     public var segment: Segment { core.session.segment }
 
-    /// Lets `body` read the next message where it is; waits until there is one, or until `deadline`. Nil when the sender has closed and everything was received.
+    /// Lets `body` read the next message where it is; waits until there is one, or until `deadline`. Nil when the sender has closed and
+    /// everything was received.
     ///
-    /// The message is received when `body` returns; if it throws, or the process is killed in it, it is still there. O(1) but for `body`; nothing is copied. A sender that does not
+    /// The message is received when `body` returns; if it throws, or the process is killed in it, it is still there. O(1) but for `body`;
+    /// nothing is copied. A sender that does not
     /// keep to the protocol could change the bytes meanwhile: where it is not trusted, copy first, then check.
     ///
     /// - Throws: ``ReceiveError``: `deadline`, `peerDied`, `detached`, `damaged`. An error of `body`'s comes out of the result.
@@ -66,7 +71,8 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Receives a copy of the next message; waits until there is one, or until `deadline`. Nil when the sender has closed and everything was received. O(bytes).
+    /// Receives a copy of the next message; waits until there is one, or until `deadline`. Nil when the sender has closed and everything
+    /// was received. O(bytes).
     ///
     /// - Throws: ``ReceiveError``: `deadline`, `peerDied`, `detached`, `damaged`.
     public mutating func receive(until deadline: Deadline = .never) throws(ReceiveError) -> [UInt8]? {

@@ -18,9 +18,12 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
     /// Opens the queue `name` as its sender; makes it if there is none.
     ///
     /// - Parameters:
-    ///   - capacity: the size in bytes of the largest message, and about how much is buffered. An existing queue must have as much; nil accepts any, and makes one of 4 MiB.
+    ///   - capacity: the size in bytes of the largest message, and about how much is buffered. An existing queue must have as much; nil
+    ///     accepts any, and makes one of 4 MiB.
     /// - Throws: ``InterprocessError`` as ``Sender/init(to:capacity:options:strategy:)``.
-    public init(to name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
+    public init(to name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive)
+        throws(InterprocessError)
+    {
         let segment = try QueueSegment.open(name, .bytes, capacity: capacity, options)
         core = try QueueSenderCore(try QueueSession(segment, .sender), alignment: Self.alignment, elementSize: 0)
         self.strategy = strategy
@@ -60,9 +63,11 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Lets `body` fill a message of `byteCount` bytes where the receiver will read it, and sends it. Nothing is copied. Waits for room, or until `deadline`.
+    /// Lets `body` fill a message of `byteCount` bytes where the receiver will read it, and sends it. Nothing is copied. Waits for room, or
+    /// until `deadline`.
     ///
-    /// The bytes are those of earlier messages until they are overwritten. If `body` throws, nothing is sent, and the error comes out of the result. O(1) but for `body`.
+    /// The bytes are those of earlier messages until they are overwritten. If `body` throws, nothing is sent, and the error comes out of
+    /// the result. O(1) but for `body`.
     ///
     /// - Throws: ``SendError``: `tooLarge`, `deadline`, `closed`, `peerDied`, `detached`, `damaged`.
     @discardableResult
@@ -80,7 +85,8 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Reserves a message of `byteCount` bytes, to be filled in place and then published; waits for room, or until `deadline`. Until then the sender can do nothing else; a reservation that is
+    /// Reserves a message of `byteCount` bytes, to be filled in place and then published; waits for room, or until `deadline`. Until then
+    /// the sender can do nothing else; a reservation that is
     /// dropped leaves no trace.
     ///
     /// - Throws: ``SendError``: `tooLarge`, `deadline`, `closed`, `peerDied`, `detached`, `damaged`.
@@ -119,7 +125,8 @@ extension QueueSenderCore {
     mutating func publishBytes(_ size: Int) {
         let alignment = RecordGeometry.leastAlignment
         publish(
-            RecordHeader(length: size, sequence: sequence), size: RecordGeometry.size(payload: size, alignment: alignment), alignment: alignment, messages: 1)
+            RecordHeader(length: size, sequence: sequence), size: RecordGeometry.size(payload: size, alignment: alignment),
+            alignment: alignment, messages: 1)
     }
 }
 

@@ -1,4 +1,5 @@
-/// The asynchronous forms: no thread is blocked, and a cancelled task gets `cancelled` at once. They sleep on ``InterprocessExecutor``, see there.
+/// The asynchronous forms: no thread is blocked, and a cancelled task gets `cancelled` at once. They sleep on ``InterprocessExecutor``, see
+/// there.
 extension Sender {
     /// Sends `element`; suspends while the queue is full, or until `deadline`.
     ///
@@ -11,7 +12,8 @@ extension Sender {
 }
 
 extension Receiver {
-    /// Receives the next message; suspends until there is one, or until `deadline`. Nil when the sender has closed and everything was received.
+    /// Receives the next message; suspends until there is one, or until `deadline`. Nil when the sender has closed and everything was
+    /// received.
     ///
     /// - Throws: ``ReceiveError``: `cancelled`, or what the blocking form throws.
     public mutating func receive(until deadline: Deadline = .never) async throws(ReceiveError) -> Element? {
@@ -26,7 +28,8 @@ extension Receiver {
         }
     }
 
-    /// The messages as a sequence, which takes the receiver over: it ends when the sender closes, and throws ``ReceiveError/peerDied(_:)`` when it has died.
+    /// The messages as a sequence, which takes the receiver over: it ends when the sender closes, and throws ``ReceiveError/peerDied(_:)``
+    /// when it has died.
     ///
     /// ```swift
     /// for try await reading in receiver.messages() { … }
@@ -41,14 +44,17 @@ extension ByteSender {
     public mutating func send(_ bytes: [UInt8], until deadline: Deadline = .never) async throws(SendError<Void>) {
         let record = RecordGeometry.size(payload: bytes.count, alignment: Self.alignment)
         while true {
-            do throws(SendError<Void>) { return unsafe try trySend(bytes.span.bytes) } catch { guard error.reason == .full else { throw error } }
+            do throws(SendError<Void>) { return unsafe try trySend(bytes.span.bytes) } catch {
+                guard error.reason == .full else { throw error }
+            }
             if let reason = await core.suspendForRoom(record, until: deadline) { throw SendError(reason, ()) }
         }
     }
 }
 
 extension ByteReceiver {
-    /// Receives a copy of the next message; suspends until there is one, or until `deadline`. Nil when the sender has closed and everything was received.
+    /// Receives a copy of the next message; suspends until there is one, or until `deadline`. Nil when the sender has closed and everything
+    /// was received.
     ///
     /// - Throws: ``ReceiveError``: `cancelled`, or what the blocking form throws.
     public mutating func receive(until deadline: Deadline = .never) async throws(ReceiveError) -> [UInt8]? {
@@ -111,6 +117,8 @@ public struct Messages<Element: Shareable>: AsyncSequence, Sendable {
 
         public mutating func next() async throws(ReceiveError) -> Element? { try await box.receiver.receive() }
 
-        public mutating func next(isolation actor: isolated (any Actor)?) async throws(ReceiveError) -> Element? { try await box.receiver.receive() }
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(ReceiveError) -> Element? {
+            try await box.receiver.receive()
+        }
     }
 }

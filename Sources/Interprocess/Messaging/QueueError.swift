@@ -36,7 +36,8 @@ public struct SendError<Message>: Error, CustomStringConvertible {
         case .closed: "not sent: the receiver has closed the queue"
         case .peerDied(let notice): "not sent: the receiver died (\(notice))"
         case .cancelled: "not sent: the task was cancelled"
-        case .tooLarge(let limit): "not sent: the message is larger than the queue's \(limit) bytes; send it in pieces or create the queue with more capacity"
+        case .tooLarge(let limit):
+            "not sent: the message is larger than the queue's \(limit) bytes; send it in pieces or create the queue with more capacity"
         case .detached: "not sent: this process was forked from the one that opened the queue; open it anew in the child"
         case .damaged(let field): "not sent: the queue is damaged (field '\(field)'); remove it and create it anew"
         }

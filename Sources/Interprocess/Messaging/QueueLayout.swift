@@ -85,8 +85,12 @@ struct QueueWords: Sendable {
 
     init(_ mapping: SegmentMapping) { self.mapping = mapping }
 
-    private func word64(_ field: PartialKeyPath<ipc_queue>) -> SharedUInt64 { mapping.word64(mapping.header.objectOffset + Self.offset(field)) }
-    private func word32(_ field: PartialKeyPath<ipc_queue>) -> SharedUInt32 { mapping.word32(mapping.header.objectOffset + Self.offset(field)) }
+    private func word64(_ field: PartialKeyPath<ipc_queue>) -> SharedUInt64 {
+        mapping.word64(mapping.header.objectOffset + Self.offset(field))
+    }
+    private func word32(_ field: PartialKeyPath<ipc_queue>) -> SharedUInt32 {
+        mapping.word32(mapping.header.objectOffset + Self.offset(field))
+    }
 
     private static func offset(_ field: PartialKeyPath<ipc_queue>) -> Int {
         guard let offset = MemoryLayout<ipc_queue>.offset(of: field) else { preconditionFailure("stored fields have offsets") }

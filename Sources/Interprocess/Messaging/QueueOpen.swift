@@ -51,11 +51,14 @@ enum QueueSegment {
             case .mustExist: .open
             }
         return try Segment.make(
-            mode, plan, SegmentPlace(name: name, directory: options.directory), options.permissions, minimumCapacity: capacity, recovery: .queue,
+            mode, plan, SegmentPlace(name: name, directory: options.directory), options.permissions, minimumCapacity: capacity,
+            recovery: .queue,
             keepAbandoned: { isWorthKeeping($0) }, initialize: { QueueWords($0).initialize() })
     }
 
-    static func plan(_ element: ElementDescription, capacity: Int?, lifetime: Lifetime, label: String) throws(InterprocessError) -> SegmentPlan {
+    static func plan(_ element: ElementDescription, capacity: Int?, lifetime: Lifetime, label: String) throws(InterprocessError)
+        -> SegmentPlan
+    {
         let isBytes = element.size == 0
         let capacity = capacity ?? (isBytes ? defaultBytes : defaultMessages)
         guard capacity > 0 else {
@@ -67,12 +70,14 @@ enum QueueSegment {
             guard capacity <= SegmentPlan.maximumSize else { throw tooLarge(label) }
             ringSize = RecordGeometry.ringSize(payload: capacity, alignment: alignment)
         } else {
-            let (size, overflow) = capacity.multipliedReportingOverflow(by: RecordGeometry.size(payload: element.size, alignment: alignment))
+            let (size, overflow) = capacity.multipliedReportingOverflow(
+                by: RecordGeometry.size(payload: element.size, alignment: alignment))
             guard !overflow, size <= SegmentPlan.maximumSize else { throw tooLarge(label) }
             ringSize = size + 2 * alignment
         }
         return SegmentPlan(
-            kind: .queue, objectSize: MemoryLayout<ipc_queue>.size, dataSize: ringSize, mirrorsData: true, capacity: capacity, element: element,
+            kind: .queue, objectSize: MemoryLayout<ipc_queue>.size, dataSize: ringSize, mirrorsData: true, capacity: capacity,
+            element: element,
             lifetime: lifetime, maximumPeers: maximumPeers)
     }
 

@@ -3,7 +3,8 @@ import InterprocessSystem
 
 /// The receiving side of a queue, for messages of any type: where the next message is, and taking it.
 ///
-/// **Trust** a header is read once; the fast path compares it with the one value that the next single message must have, and everything else is checked in ``look(_:)``.
+/// **Trust** a header is read once; the fast path compares it with the one value that the next single message must have, and everything
+/// else is checked in ``look(_:)``.
 @frozen @safe
 @usableFromInline
 struct QueueReceiverCore: ~Copyable {
@@ -119,7 +120,9 @@ struct QueueReceiverCore: ~Copyable {
             }
             guard header.check == sequence & RecordHeader.checkMask else { return .damaged("header.sequence") }
             let length = header.length
-            guard length <= RecordGeometry.largestPayload(ring: Int(ringSize), alignment: alignment) else { return .damaged("header.length") }
+            guard length <= RecordGeometry.largestPayload(ring: Int(ringSize), alignment: alignment) else {
+                return .damaged("header.length")
+            }
             guard elementSize == 0 || length > 0 && length % elementSize == 0 else { return .damaged("header.length") }
             ended = nil
             return .payload(bytes: UInt64(length), headerSize: UInt64(alignment))

@@ -3,7 +3,8 @@ import InterprocessSystem
 
 /// The sending side of a queue, for messages of any type: where the ring is, what is free, and publishing.
 ///
-/// **Source** the record ring of decision record 0001. `SYNC queue.publish`: release of the header ⇄ acquire in ``QueueReceiverCore``. `SYNC queue.take`: release of `consumed` there
+/// **Source** the record ring of decision record 0001. `SYNC queue.publish`: release of the header ⇄ acquire in ``QueueReceiverCore``.
+/// `SYNC queue.take`: release of `consumed` there
 /// ⇄ acquire here.
 @frozen @safe
 @usableFromInline
@@ -137,7 +138,8 @@ struct QueueSenderCore: ~Copyable {
         return nil
     }
 
-    /// The point that `consumed` must reach before a sleeping sender is woken: enough for the record, and half of the queue if there is that much to wait for.
+    /// The point that `consumed` must reach before a sleeping sender is woken: enough for the record, and half of the queue if there is
+    /// that much to wait for.
     private func wanted(for size: Int) -> UInt64 {
         let consumed = session.words.consumed.loadAcquire()
         let full = position &- consumed

@@ -96,7 +96,8 @@ final class QueueSession: @unchecked Sendable {
 
     /// Polls as the strategy says.
     func poll(_ strategy: WaitStrategy, _ deadline: Deadline, isReady: () -> Bool) -> Bool {
-        Polling.run(strategy, deadline, mine: myCPU, other: otherCPU, mayEnd: { other.current.holder == nil || endDeadOther() }, isReady: isReady)
+        Polling.run(
+            strategy, deadline, mine: myCPU, other: otherCPU, mayEnd: { other.current.holder == nil || endDeadOther() }, isReady: isReady)
     }
 
     /// The other side's role. A change after this keeps the caller from sleeping.
@@ -105,7 +106,8 @@ final class QueueSession: @unchecked Sendable {
         return lookedAt
     }
 
-    /// Goes to sleep unless there is a reason not to: `isReady`, looked at after the sleep was announced, or a change of the other side since ``lookAtOther()``.
+    /// Goes to sleep unless there is a reason not to: `isReady`, looked at after the sleep was announced, or a change of the other side
+    /// since ``lookAtOther()``.
     ///
     /// - Returns: the words to sleep on, after which ``Sleeper/cancel()`` is to be called; nil if there is something to do.
     func prepareToSleep(isReady: () -> Bool) -> SleepWords? {

@@ -3,7 +3,8 @@ import CInterprocess
 /// A field of a queue has an impossible value.
 struct QueueDamage: Error { let field: String }
 
-/// Reading a queue from the outside: where it begins, where it ends, and whether every record between is whole. Writes nothing; any time, from any process.
+/// Reading a queue from the outside: where it begins, where it ends, and whether every record between is whole. Writes nothing; any time,
+/// from any process.
 ///
 /// **Trust** every word is read once and checked against the ring's size before it is followed.
 struct QueueWalk {
@@ -41,7 +42,8 @@ struct QueueWalk {
                 fullFence()
                 // A receiver at work may have gone on meanwhile, and be writing this entry anew.
                 guard words.consumed.loadAcquire() == consumed else { break }
-                guard place.remaining <= ringSize, elementSize == 0 ? place.remaining == 0 : place.remaining % UInt64(elementSize) == 0 else {
+                guard place.remaining <= ringSize, elementSize == 0 ? place.remaining == 0 : place.remaining % UInt64(elementSize) == 0
+                else {
                     throw QueueDamage(field: "progress.remaining")
                 }
                 return (place, index)

@@ -7,11 +7,14 @@ import InterprocessSystem
 /// while let reading = try receiver.receive() { print(reading.celsius) }
 /// ```
 ///
-/// A queue has one receiver at a time; another may follow when this one has closed or died, and goes on with the first message that was not received. When the value ends, the receiver closes.
+/// A queue has one receiver at a time; another may follow when this one has closed or died, and goes on with the first message that was not
+/// received. When the value ends, the receiver closes.
 ///
 /// **Memory order** `SYNC queue.take`: release of `consumed` ⇄ acquire by the sender.
-/// **Death** Killed before the store of `consumed`, the message is there for the next receiver; after it, it has been received. What the sender is told: `peerDied`.
-/// **Progress** ``tryReceive()`` is wait-free but for the ends of sessions. ``receive(until:)`` blocks in a futex. No system call unless the sender sleeps.
+/// **Death** Killed before the store of `consumed`, the message is there for the next receiver; after it, it has been received. What the
+/// sender is told: `peerDied`.
+/// **Progress** ``tryReceive()`` is wait-free but for the ends of sessions. ``receive(until:)`` blocks in a futex. No system call unless
+/// the sender sleeps.
 @frozen
 public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
     @usableFromInline var core: QueueReceiverCore
@@ -25,14 +28,18 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
         @inlinable @inline(__always) get { RecordGeometry.size(payload: MemoryLayout<Element>.stride, alignment: alignment) }
     }
 
-    /// Opens the queue `name` as its receiver; makes it if there is none. Parameters and errors are those of ``Sender/init(to:capacity:options:strategy:)``.
-    public init(from name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
+    /// Opens the queue `name` as its receiver; makes it if there is none. Parameters and errors are those of
+    /// ``Sender/init(to:capacity:options:strategy:)``.
+    public init(from name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive)
+        throws(InterprocessError)
+    {
         let segment = try QueueSegment.open(name, ElementDescription(of: Element.self), capacity: capacity, options)
         try self.init(segment, strategy)
     }
 
     init(_ segment: Segment, _ strategy: WaitStrategy) throws(InterprocessError) {
-        core = try QueueReceiverCore(try QueueSession(segment, .receiver), alignment: Self.alignment, elementSize: MemoryLayout<Element>.stride)
+        core = try QueueReceiverCore(
+            try QueueSession(segment, .receiver), alignment: Self.alignment, elementSize: MemoryLayout<Element>.stride)
         self.strategy = strategy
     }
 
@@ -47,7 +54,8 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// The segment that the queue lives in, with its peers and their deaths.
     public var segment: Segment { core.session.segment }
 
-    /// Receives the next message; waits until there is one, or until `deadline`. Nil when the sender has closed and everything was received.
+    /// Receives the next message; waits until there is one, or until `deadline`. Nil when the sender has closed and everything was
+    /// received.
     ///
     /// O(1). After an end (nil or `peerDied`) the same is said again until another sender joins; ``waitForSender(until:)`` waits for that.
     ///
@@ -122,7 +130,8 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Lets `body` read the next messages where they are, as many as were sent as one batch and at most `count`. They are received when `body` returns; if it throws, or the process is
+    /// Lets `body` read the next messages where they are, as many as were sent as one batch and at most `count`. They are received when
+    /// `body` returns; if it throws, or the process is
     /// killed in it, they are still there. Waits until there is one, or until `deadline`; nil when the sender has closed.
     ///
     /// - Throws: ``ReceiveError`` as ``receive(until:)``. An error of `body`'s comes out of the result.

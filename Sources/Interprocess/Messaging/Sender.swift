@@ -7,13 +7,16 @@ import InterprocessSystem
 /// try sender.send(Reading(sensor: 1, celsius: 21.5))
 /// ```
 ///
-/// A queue has one sender at a time; another may follow when this one has closed or died, and goes on with ``nextSequence``. When the value ends, the sender closes.
+/// A queue has one sender at a time; another may follow when this one has closed or died, and goes on with ``nextSequence``. When the value
+/// ends, the sender closes.
 ///
 /// **Layout** "queue" in Documentation/Layout; records as in decision record 0001.
 /// **Memory order** `SYNC queue.publish`: release of the record's header ⇄ acquire by the receiver.
-/// **Death** Killed before the header's store, nothing of the message has happened; after it, the whole message will be received. A killed sender's receiver is told after it has
+/// **Death** Killed before the header's store, nothing of the message has happened; after it, the whole message will be received. A killed
+/// sender's receiver is told after it has
 /// received everything. Killed while waiting: nothing.
-/// **Progress** ``trySend(_:)`` is wait-free. ``send(_:)`` blocks in a futex while the queue is full. No system call unless the receiver sleeps.
+/// **Progress** ``trySend(_:)`` is wait-free. ``send(_:)`` blocks in a futex while the queue is full. No system call unless the receiver
+/// sleeps.
 @frozen
 public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     @usableFromInline var core: QueueSenderCore
@@ -31,9 +34,12 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - capacity: how many messages it takes, at least. An existing queue must have as many; nil accepts any, and makes one for 4,096.
-    /// - Throws: ``InterprocessError``: `busy` if it has a living sender; `elementMismatch`, `kindMismatch`, `sizeMismatch`, `versionMismatch` if it is not what is asked for;
+    /// - Throws: ``InterprocessError``: `busy` if it has a living sender; `elementMismatch`, `kindMismatch`, `sizeMismatch`,
+    ///   `versionMismatch` if it is not what is asked for;
     ///   `noSpace`; and what files bring.
-    public init(to name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
+    public init(to name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive)
+        throws(InterprocessError)
+    {
         let element = ElementDescription(of: Element.self)
         let segment = try QueueSegment.open(name, element, capacity: capacity, options)
         try self.init(segment, strategy)
@@ -87,7 +93,8 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
         guard let place = unsafe core.place(Self.recordSize, alignment: Self.alignment) else { return false }
         unsafe (place + Self.alignment).storeBytes(of: element, as: Element.self)
         core.publish(
-            RecordHeader(length: MemoryLayout<Element>.stride, sequence: core.sequence), size: Self.recordSize, alignment: Self.alignment, messages: 1)
+            RecordHeader(length: MemoryLayout<Element>.stride, sequence: core.sequence), size: Self.recordSize, alignment: Self.alignment,
+            messages: 1)
         return true
     }
 
@@ -130,11 +137,13 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
         return count
     }
 
-    /// Lets `body` write up to `count` elements where the receiver will read them, and sends what it has appended as one record. Waits for room, or until `deadline`.
+    /// Lets `body` write up to `count` elements where the receiver will read them, and sends what it has appended as one record. Waits for
+    /// room, or until `deadline`.
     ///
     /// `count` is at most the queue's capacity. If `body` throws, or appends nothing, nothing is sent.
     ///
-    /// - Throws: ``SendError``: `deadline`, `closed`, `peerDied`, `detached`, `damaged`; `tooLarge` if `count` elements never fit. An error of `body`'s comes out of the result.
+    /// - Throws: ``SendError``: `deadline`, `closed`, `peerDied`, `detached`, `damaged`; `tooLarge` if `count` elements never fit. An error
+    ///   of `body`'s comes out of the result.
     public mutating func publish<R, E: Error>(
         upTo count: Int, until deadline: Deadline = .never, _ body: (inout OutputSpan<Element>) throws(E) -> R
     ) throws(SendError<Void>) -> Result<R, E> {
@@ -145,7 +154,8 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
         let most = RecordGeometry.size(payload: count * stride, alignment: Self.alignment)
         while true {
             if let place = unsafe core.place(most, alignment: Self.alignment) {
-                let buffer = unsafe UnsafeMutableBufferPointer(start: (place + Self.alignment).assumingMemoryBound(to: Element.self), count: count)
+                let buffer = unsafe UnsafeMutableBufferPointer(
+                    start: (place + Self.alignment).assumingMemoryBound(to: Element.self), count: count)
                 var span = unsafe OutputSpan(buffer: buffer, initializedCount: 0)
                 let result: R
                 do throws(E) {
@@ -159,7 +169,8 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
                 if written > 0 {
                     core.publish(
                         RecordHeader(length: written * stride, sequence: core.sequence),
-                        size: RecordGeometry.size(payload: written * stride, alignment: Self.alignment), alignment: Self.alignment, messages: UInt64(written))
+                        size: RecordGeometry.size(payload: written * stride, alignment: Self.alignment), alignment: Self.alignment,
+                        messages: UInt64(written))
                 }
                 return .success(result)
             }

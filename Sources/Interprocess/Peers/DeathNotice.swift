@@ -71,11 +71,13 @@ extension PeerTable {
     private static func notice(_ raw: ipc_death_record) -> DeathNotice? {
         guard let peer = PeerID(rawValue: raw.peer) else { return nil }
         return DeathNotice(
-            peer: peer, pid: Int32(bitPattern: raw.pid), userID: raw.uid, program: unsafe withUnsafeBytes(of: raw.program) { unsafe sharedText($0) },
+            peer: peer, pid: Int32(bitPattern: raw.pid), userID: raw.uid,
+            program: unsafe withUnsafeBytes(of: raw.program) { unsafe sharedText($0) },
             held: DeathNotice.Claims(rawValue: raw.held), noticed: MonotonicInstant(nanoseconds: raw.noticed_ns))
     }
 
-    /// Writes the record of the next death, not yet published. Only under the repair claim. A whole record for the same peer that an earlier repairer
+    /// Writes the record of the next death, not yet published. Only under the repair claim. A whole record for the same peer that an
+    /// earlier repairer
     /// left here stays as it is: that repairer may have given back already what it says was held.
     func prepareRecord(of peer: PeerID, by repairer: PeerID, holding held: DeathNotice.Claims) {
         let place = unsafe record(deaths.loadAcquire())

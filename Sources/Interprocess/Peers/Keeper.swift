@@ -5,7 +5,8 @@ import SystemPackage
 
 /// The library's own thread in each process, alive as long as the process.
 ///
-/// It owns the robust list with the life word of every segment that the process has open, watches the life words of all other peers, repairs what the dead
+/// It owns the robust list with the life word of every segment that the process has open, watches the life words of all other peers,
+/// repairs what the dead
 /// have left, and announces deaths. It runs no code of the user's, so nothing can delay it (decision record 0002).
 final class Keeper: Sendable {
     /// The keeper of this process. A forked child gets another when it opens its first segment.
@@ -61,7 +62,9 @@ final class Keeper: Sendable {
         } catch {
             isStarted.store(false, ordering: .sequentiallyConsistent)
             if error == .noFunction {
-                throw InterprocessError(.system, operation, object, errno: error, "this kernel has no futex_waitv, which came with Linux 5.16; use a newer kernel")
+                throw InterprocessError(
+                    .system, operation, object, errno: error,
+                    "this kernel has no futex_waitv, which came with Linux 5.16; use a newer kernel")
             }
             throw .system(error, operation, object, "starting the keeper thread")
         }
@@ -70,9 +73,12 @@ final class Keeper: Sendable {
         case .tableFull:
             throw InterprocessError(
                 .busy, operation, object,
-                "it has \(attachment.table.count) peers already, which is its limit; 'ipc who \(object)' shows them, and the limit can be set when it is created")
+                "it has \(attachment.table.count) peers already, which is its limit; 'ipc who \(object)' shows them, and the limit can be set when it is created"
+            )
         case .listFull:
-            throw InterprocessError(.busy, operation, object, unsafe "this process has \(RobustList.maximumEntries) segments open, the most that the kernel watches for one thread")
+            throw InterprocessError(
+                .busy, operation, object,
+                unsafe "this process has \(RobustList.maximumEntries) segments open, the most that the kernel watches for one thread")
         case .failed(let error): throw .system(error, operation, object, "registering with the kernel's robust list")
         }
     }
@@ -184,7 +190,8 @@ final class Keeper: Sendable {
         var index = 0
         while !rest.isEmpty || index < watchers.count {
             if index == watchers.count {
-                guard let watcher = try? WordWatcher(keeper: self) else { break }  // no thread to be had: looked at whenever something else happens
+                // No thread to be had: these words are looked at whenever something else happens.
+                guard let watcher = try? WordWatcher(keeper: self) else { break }
                 watchers.append(watcher)
             }
             watchers[index].assign(Array(rest.prefix(chunk)))

@@ -1,6 +1,7 @@
 import CInterprocess
 
-/// A process's membership in one segment: a slot of its peer table and the slot's generation, so that it never means another peer than the one it meant.
+/// A process's membership in one segment: a slot of its peer table and the slot's generation, so that it never means another peer than the
+/// one it meant.
 ///
 /// 32 bits, so that it fits beside a state in one atomic word. A process that has a segment open twice is two peers.
 ///

@@ -3,7 +3,8 @@ import InterprocessSystem
 
 /// The peer table of a mapped segment: reading it, and the words that stand for life and death.
 ///
-/// **Trust** slots are written by others: every field is read once; texts are made printable; slot numbers are compared with the checked header.
+/// **Trust** slots are written by others: every field is read once; texts are made printable; slot numbers are compared with the checked
+/// header.
 struct PeerTable: Sendable {
     let mapping: SegmentMapping
 
@@ -53,14 +54,16 @@ struct PeerTable: Sendable {
     /// What stands in the slot of `peer`; nil if the slot is another's by now, or the peer has not finished joining.
     func information(of peer: PeerID) -> PeerInformation? {
         guard peer.slot < count, state(peer.slot).loadAcquire() == 1 else { return nil }
-        let raw = unsafe (mapping.base + mapping.header.peerOffset + peer.slot * MemoryLayout<ipc_peer_slot>.stride).load(as: ipc_peer_slot.self)
+        let raw = unsafe (mapping.base + mapping.header.peerOffset + peer.slot * MemoryLayout<ipc_peer_slot>.stride).load(
+            as: ipc_peer_slot.self)
         let life = life(peer.slot).loadAcquire()
         // Still the same peer after everything was read: then all of it was this peer's.
         fullFence()
         guard life != 0, generation(peer.slot).loadAcquire() == peer.generation else { return nil }
         return PeerInformation(
             id: peer, pid: Int32(bitPattern: raw.pid), startTime: raw.start_time, pidNamespace: raw.pid_namespace, userID: raw.uid,
-            program: unsafe withUnsafeBytes(of: raw.program) { unsafe sharedText($0) }, joinedNanoseconds: raw.joined_ns, isAlive: !Self.isDead(life))
+            program: unsafe withUnsafeBytes(of: raw.program) { unsafe sharedText($0) }, joinedNanoseconds: raw.joined_ns,
+            isAlive: !Self.isDead(life))
     }
 
     /// All peers that have joined, in the order of their slots. O(slots).

@@ -1,6 +1,7 @@
 import InterprocessSystem
 
-/// What the object in a segment does for a dead peer: which claims it had, and giving them back. Both are idempotent, and safe while others work.
+/// What the object in a segment does for a dead peer: which claims it had, and giving them back. Both are idempotent, and safe while others
+/// work.
 struct ObjectRecovery: Sendable {
     /// What the peer holds. Reads only.
     var claims: @Sendable (SegmentMapping, PeerID) -> DeathNotice.Claims
@@ -12,7 +13,8 @@ struct ObjectRecovery: Sendable {
 
 /// Repairs what dead peers of one segment have left, by decision record 0002.
 ///
-/// **Death** of the repairer: its PeerID stays in `repair`; any survivor sees its life word marked, takes the claim over and does everything again.
+/// **Death** of the repairer: its PeerID stays in `repair`; any survivor sees its life word marked, takes the claim over and does
+/// everything again.
 struct Repair: Sendable {
     let table: PeerTable
     let recovery: ObjectRecovery
@@ -62,7 +64,8 @@ struct Repair: Sendable {
 extension PeerTable {
     /// Makes the slot free for the next peer. By the keeper that owns it, or under the repair claim.
     ///
-    /// The generation first: a slot that is free has its next peer's generation. Twice by two repairers is harmless but for a generation left out.
+    /// The generation first: a slot that is free has its next peer's generation. Twice by two repairers is harmless but for a generation
+    /// left out.
     func giveBack(_ slot: Int) {
         state(slot).storeRelease(0)
         let word = generation(slot)

@@ -9,7 +9,8 @@ extension Segment {
     /// - Parameters:
     ///   - permissions: who may open it; narrowed by nothing. Never executable.
     ///   - maximumPeers: how many processes may have it open at once, at most 1,024.
-    /// - Throws: ``InterprocessError`` `nameTaken`, `noSpace` (the whole size is reserved now), `invalidArgument`, or what the directory's state brings.
+    /// - Throws: ``InterprocessError`` `nameTaken`, `noSpace` (the whole size is reserved now), `invalidArgument`, or what the directory's
+    ///   state brings.
     public static func create(
         _ name: ObjectName, size: Int, in directory: ObjectDirectory = .user, lifetime: Lifetime = .untilLastPeerLeaves,
         permissions: FilePermissions = .ownerReadWrite, maximumPeers: Int = 32
@@ -19,8 +20,11 @@ extension Segment {
 
     /// Opens an existing segment of at least `minimumSize` bytes.
     ///
-    /// - Throws: ``InterprocessError`` `notFound`, `kindMismatch`, `sizeMismatch`, `notASegment`, `versionMismatch`, `wrongOwner`, `wrongMode`, `busy`.
-    public static func open(_ name: ObjectName, minimumSize: Int = 0, in directory: ObjectDirectory = .user) throws(InterprocessError) -> Segment {
+    /// - Throws: ``InterprocessError`` `notFound`, `kindMismatch`, `sizeMismatch`, `notASegment`, `versionMismatch`, `wrongOwner`,
+    ///   `wrongMode`, `busy`.
+    public static func open(_ name: ObjectName, minimumSize: Int = 0, in directory: ObjectDirectory = .user) throws(InterprocessError)
+        -> Segment
+    {
         try plain(.open, name, minimumSize, directory, .untilLastPeerLeaves, .ownerReadWrite, 32)
     }
 
@@ -51,18 +55,23 @@ extension Segment {
         return try Segment(file, nil, recovery: .none, keepAbandoned: { _ in true }, "open")
     }
 
-    private static func plainPlan(_ size: Int, _ lifetime: Lifetime, _ maximumPeers: Int, _ label: String) throws(InterprocessError) -> SegmentPlan {
+    private static func plainPlan(_ size: Int, _ lifetime: Lifetime, _ maximumPeers: Int, _ label: String) throws(InterprocessError)
+        -> SegmentPlan
+    {
         guard size >= 0 else { throw InterprocessError(.invalidArgument, "create", label, "the size \(size) is negative") }
         return SegmentPlan(
-            kind: .plain, objectSize: 0, dataSize: size, mirrorsData: false, capacity: size, element: .bytes, lifetime: lifetime, maximumPeers: maximumPeers)
+            kind: .plain, objectSize: 0, dataSize: size, mirrorsData: false, capacity: size, element: .bytes, lifetime: lifetime,
+            maximumPeers: maximumPeers)
     }
 
     private static func plain(
-        _ mode: OpenMode, _ name: ObjectName, _ size: Int, _ directory: ObjectDirectory, _ lifetime: Lifetime, _ permissions: FilePermissions, _ maximumPeers: Int
+        _ mode: OpenMode, _ name: ObjectName, _ size: Int, _ directory: ObjectDirectory, _ lifetime: Lifetime,
+        _ permissions: FilePermissions, _ maximumPeers: Int
     ) throws(InterprocessError) -> Segment {
         let plan = try plainPlan(size, lifetime, maximumPeers, name.description)
         return try make(
-            mode, plan, SegmentPlace(name: name, directory: directory), permissions, minimumCapacity: size, recovery: .none, keepAbandoned: { _ in false },
+            mode, plan, SegmentPlace(name: name, directory: directory), permissions, minimumCapacity: size, recovery: .none,
+            keepAbandoned: { _ in false },
             initialize: { _ in })
     }
 
@@ -72,7 +81,8 @@ extension Segment {
     ///   - keepAbandoned: whether a segment that lives until the last peer leaves still holds something when nobody is left.
     ///   - initialize: writes the object into zeroed memory before the segment has its name.
     static func make(
-        _ mode: OpenMode, _ plan: SegmentPlan, _ place: SegmentPlace, _ permissions: FilePermissions, minimumCapacity: Int?, recovery: ObjectRecovery,
+        _ mode: OpenMode, _ plan: SegmentPlan, _ place: SegmentPlace, _ permissions: FilePermissions, minimumCapacity: Int?,
+        recovery: ObjectRecovery,
         keepAbandoned: @escaping @Sendable (SegmentMapping) -> Bool, initialize: @escaping (SegmentMapping) -> Void
     ) throws(InterprocessError) -> Segment {
         func create() throws(InterprocessError) -> Segment {
@@ -85,7 +95,8 @@ extension Segment {
         func open() throws(InterprocessError) -> Segment {
             let check: (SegmentHeader) throws(InterprocessError) -> Void = { (header) throws(InterprocessError) in
                 try header.check(
-                    kind: plan.kind, element: plan.kind == .plain ? nil : plan.element, objectSize: plan.objectSize, minimumCapacity: minimumCapacity, "open", place.label)
+                    kind: plan.kind, element: plan.kind == .plain ? nil : plan.element, objectSize: plan.objectSize,
+                    minimumCapacity: minimumCapacity, "open", place.label)
             }
             let file = try SegmentFile.open(place, expecting: check, keepAbandoned: keepAbandoned, mirrorsData: plan.mirrorsData)
             return try Segment(file, place, recovery: recovery, keepAbandoned: keepAbandoned, "open")
@@ -97,7 +108,8 @@ extension Segment {
                     return try create()
                 } catch {
                     // What stands under the name may be left over from processes that were killed: opening looks, and removes it then.
-                    guard error.code == .nameTaken, case .notFound? = openFailure({ () throws(InterprocessError) in try removeIfAbandoned(place, plan, keepAbandoned) })
+                    guard error.code == .nameTaken,
+                        case .notFound? = openFailure({ () throws(InterprocessError) in try removeIfAbandoned(place, plan, keepAbandoned) })
                     else { throw error }
                 }
             }
@@ -113,7 +125,8 @@ extension Segment {
     private static func removeIfAbandoned(
         _ place: SegmentPlace, _ plan: SegmentPlan, _ keepAbandoned: @Sendable (SegmentMapping) -> Bool
     ) throws(InterprocessError) {
-        _ = try SegmentFile.open(place, expecting: { _ in }, keepAbandoned: { $0.header.kind == plan.kind && keepAbandoned($0) }, mirrorsData: false)
+        _ = try SegmentFile.open(
+            place, expecting: { _ in }, keepAbandoned: { $0.header.kind == plan.kind && keepAbandoned($0) }, mirrorsData: false)
     }
 
     private static func openFailure(_ body: () throws(InterprocessError) -> Void) -> InterprocessError.Code? {
@@ -130,7 +143,8 @@ extension Segment {
     /// Where the user's bytes are.
     var userBytes: UnsafeMutableRawBufferPointer { unsafe UnsafeMutableRawBufferPointer(start: mapping.data, count: header.capacity) }
 
-    /// Calls `body` with the segment's bytes, `header.capacity` of them. Other processes may change them at any time: read what may change through atomics, once.
+    /// Calls `body` with the segment's bytes, `header.capacity` of them. Other processes may change them at any time: read what may change
+    /// through atomics, once.
     @unsafe
     public func withBytes<R, E: Error>(_ body: (UnsafeMutableRawBufferPointer) throws(E) -> R) throws(E) -> R {
         try unsafe body(userBytes)

@@ -1,10 +1,11 @@
 import InterprocessSystem
-public import SystemPackage
 import Synchronization
+public import SystemPackage
 
 /// A piece of memory that processes share, with the processes that have it open as its peers.
 ///
-/// Queues and the other objects of the library each live in a segment of their own; this type is for bytes of one's own, and for asking any of them about its peers.
+/// Queues and the other objects of the library each live in a segment of their own; this type is for bytes of one's own, and for asking any
+/// of them about its peers.
 ///
 /// ```swift
 /// let segment = try Segment.openOrCreate("scratch", size: 1 << 20)
@@ -13,7 +14,8 @@ import Synchronization
 /// ```
 ///
 /// **Layout** segment header, peer table.
-/// **Death** of a peer is known to the others as soon as the kernel has begun to end it, before its memory is torn down; what it held is given back by a survivor.
+/// **Death** of a peer is known to the others as soon as the kernel has begun to end it, before its memory is torn down; what it held is
+/// given back by a survivor.
 /// **Trust** the header is checked when it is opened; the bytes are the peers', of any user who may write to the file.
 @safe
 public final class Segment: @unchecked Sendable {
@@ -82,7 +84,8 @@ public final class Segment: @unchecked Sendable {
 }
 
 extension PeerTable {
-    /// Marks every peer dead that the table shows alive: by whoever holds the segment's file alone, so that none can be (after a reboot, or for peers whose kernel is gone).
+    /// Marks every peer dead that the table shows alive: by whoever holds the segment's file alone, so that none can be (after a reboot, or
+    /// for peers whose kernel is gone).
     fileprivate func markAllDead() {
         for slot in 0..<count where life(slot).loadAcquire() != 0 { unsafe life(slot).storeRelease(RobustList.waiters | RobustList.died) }
     }

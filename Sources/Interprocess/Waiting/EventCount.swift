@@ -1,7 +1,8 @@
 import CInterprocess
 import InterprocessSystem
 
-/// The words by which one side of an object sleeps and the other wakes it, without a fence or a system call of the waker's while nobody sleeps.
+/// The words by which one side of an object sleeps and the other wakes it, without a fence or a system call of the waker's while nobody
+/// sleeps.
 ///
 /// **Layout** `flags` and `event` of the object's table.
 ///
@@ -15,11 +16,14 @@ import InterprocessSystem
 /// | 3 ended | the sleeper's session has ended | whoever ends it; cleared by the next who joins |
 /// | 8–31 ticket | counts the times the sleeper has gone to sleep | only the sleeper |
 ///
-/// **Memory order** `SYNC eventcount`: the waker publishes (release store), then looks at `flags` with nothing but a compiler fence between; the sleeper sets `sleeping`, then runs
-/// a barrier in all running threads of all registered processes, then looks again for what was published. So either the waker's look comes after the barrier and sees `sleeping`, or
+/// **Memory order** `SYNC eventcount`: the waker publishes (release store), then looks at `flags` with nothing but a compiler fence
+/// between; the sleeper sets `sleeping`, then runs
+/// a barrier in all running threads of all registered processes, then looks again for what was published. So either the waker's look comes
+/// after the barrier and sees `sleeping`, or
 /// its publishing comes before the barrier and the sleeper sees that.
 ///
-/// **Source** an event count as in folly and Vyukov's, with the asymmetric fence of membarrier(2); a ticket keeps a waker from waking the same sleep twice.
+/// **Source** an event count as in folly and Vyukov's, with the asymmetric fence of membarrier(2); a ticket keeps a waker from waking the
+/// same sleep twice.
 @usableFromInline
 enum WaitFlags {
     @usableFromInline static let open: UInt32 = 1
@@ -46,7 +50,8 @@ struct Sleeper: Sendable {
     let flags: SharedUInt32
     let event: SharedUInt32
 
-    /// Announces that the caller is about to sleep. After this it must look again, and then either sleep while `event` has the returned value or call ``cancel()``.
+    /// Announces that the caller is about to sleep. After this it must look again, and then either sleep while `event` has the returned
+    /// value or call ``cancel()``.
     func prepare() -> UInt32 {
         let seen = event.loadSequential()
         while true {
@@ -117,7 +122,8 @@ struct SleepWords: Sendable {
 
     /// Sleeps until one of the words changes or the deadline passes.
     func sleep(until deadline: Deadline) {
-        // Errors cannot happen here but for a kernel without the call, which the keeper has found out; the caller looks at the words in any case.
+        // Errors cannot happen here but for a kernel without the call, which the keeper has found out; the caller looks at the words in any
+        // case.
         if let life {
             unsafe withUnsafeTemporaryAllocation(of: ipc_futex_waiter.self, capacity: 2) { words in
                 unsafe words.initializeElement(at: 0, to: ipc_futex_waiter(event.rawAddress, while: eventSeen))

@@ -4,7 +4,8 @@ import Synchronization
 
 /// The executor that sleeps on behalf of asynchronous calls.
 ///
-/// Its one thread waits in the kernel for the words of all suspended calls at once. A task that prefers it runs on that same thread, so that a wake-up costs hardly more than
+/// Its one thread waits in the kernel for the words of all suspended calls at once. A task that prefers it runs on that same thread, so
+/// that a wake-up costs hardly more than
 /// for a blocked thread:
 ///
 /// ```swift
@@ -13,7 +14,8 @@ import Synchronization
 /// }.value
 /// ```
 ///
-/// Tasks on other executors are resumed there, which costs the hop. Long computations do not belong on it: all who wait would wait for them. A death notice does not:
+/// Tasks on other executors are resumed there, which costs the hop. Long computations do not belong on it: all who wait would wait for
+/// them. A death notice does not:
 /// it is the keeper thread's.
 public final class InterprocessExecutor: TaskExecutor, Sendable {
     /// The executor of this process.
@@ -174,7 +176,8 @@ private final class WaitLoop: Sendable {
         do {
             try startServiceThread(named: "ipc-executor") { unsafe self.run(executor.executor) }
         } catch {
-            preconditionFailure("no thread could be started for asynchronous waits (\(error)); raise the limit of processes and threads (ulimit -u)")
+            preconditionFailure(
+                "no thread could be started for asynchronous waits (\(error)); raise the limit of processes and threads (ulimit -u)")
         }
     }
 

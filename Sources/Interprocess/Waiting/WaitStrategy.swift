@@ -4,7 +4,8 @@ import InterprocessSystem
 public enum WaitStrategy: Sendable, Hashable, CaseIterable {
     /// Polls without end: the shortest wait, and a processor's whole time. Only where each side has a processor of its own.
     case spin
-    /// Polls for about as long as a wake-up costs if the other side runs on another processor, lets it run if it is on this one, then sleeps. The default.
+    /// Polls for about as long as a wake-up costs if the other side runs on another processor, lets it run if it is on this one, then
+    /// sleeps. The default.
     case adaptive
     /// Sleeps at once: the least processor time.
     case park
