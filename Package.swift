@@ -53,6 +53,9 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict),
+        // Examples, each two small programs.
+        .executableTarget(name: "FirstSender", dependencies: ["Interprocess"], path: "Examples/01-Queue/Sender", swiftSettings: strict),
+        .executableTarget(name: "FirstReceiver", dependencies: ["Interprocess"], path: "Examples/01-Queue/Receiver", swiftSettings: strict),
         // The processes that the tests start and kill.
         .executableTarget(
             name: "TestPeer", dependencies: ["Interprocess", "InterprocessSystem"], path: "Tests/TestPeer", swiftSettings: strict),
