@@ -1,1 +1,8 @@
+// The floors and the rivals that the benchmarks measure beside the library, and the measuring itself.
+#ifndef CBENCHMARKPEERS_H
+#define CBENCHMARKPEERS_H
 
+#include "benchmark_side.h"
+#include "benchmark_peers.h"
+
+#endif

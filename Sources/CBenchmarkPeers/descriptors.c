@@ -1,0 +1,50 @@
+// What the coordinator makes for the sides of a case whose mechanism is a descriptor.
+#define _GNU_SOURCE
+#include "benchmark_peers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+// A rival is given the largest buffer that an unprivileged program can have, where messages are large.
+enum { LARGE = 4096, PIPE_BUFFER = 1 << 20, SOCKET_BUFFER = 1 << 20 };
+
+int bench_make_pipes(bench_descriptors *result, uint64_t message_size) {
+  int there[2], back[2];
+  if (pipe2(there, O_CLOEXEC) != 0) return -errno;
+  if (pipe2(back, O_CLOEXEC) != 0) {
+    int error = errno;
+    close(there[0]), close(there[1]);
+    return -error;
+  }
+  // Refused where the user's pipes have used up their share; the usual buffer is right then.
+  if (message_size > LARGE) fcntl(back[1], F_SETPIPE_SZ, PIPE_BUFFER);
+  *result = (bench_descriptors){.near_input = back[0], .near_output = there[1], .far_input = there[0], .far_output = back[1]};
+  return 0;
+}
+
+int bench_make_sockets(bench_descriptors *result, uint64_t message_size) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return -errno;
+  const int buffer = SOCKET_BUFFER;
+  if (message_size > LARGE) {
+    for (int i = 0; i < 2; i++) setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+  }
+  *result = (bench_descriptors){.near_input = pair[0], .near_output = pair[0], .far_input = pair[1], .far_output = pair[1]};
+  return 0;
+}
+
+int bench_make_eventfds(bench_descriptors *result) {
+  int there = eventfd(0, EFD_CLOEXEC);
+  if (there < 0) return -errno;
+  int back = eventfd(0, EFD_CLOEXEC);
+  if (back < 0) {
+    int error = errno;
+    close(there);
+    return -error;
+  }
+  *result = (bench_descriptors){.near_input = back, .near_output = there, .far_input = there, .far_output = back};
+  return 0;
+}

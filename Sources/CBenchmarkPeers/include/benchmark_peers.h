@@ -1,0 +1,50 @@
+// The two sides of every case that is written in C. Each runs in a process of its own, does `count` operations and reports.
+#ifndef BENCHMARK_PEERS_H
+#define BENCHMARK_PEERS_H
+
+#include "benchmark_side.h"
+
+// Floors: what the machine itself asks.
+void bench_line_ping(bench_side *side);  // one cache line there, one back
+void bench_line_pong(bench_side *side);
+void bench_copy(bench_side *side);       // one memcpy per message
+
+// Channels: messages of `size` bytes.
+typedef enum bench_channel : uint32_t {
+  BENCH_RING,           // the library's algorithm, in C
+  BENCH_RING_BATCH,     // the same, 16 messages to a record (one way only)
+  BENCH_RING_CACHED,    // indices on lines of their own, each side keeps a copy of the other's
+  BENCH_RING_SEQUENCE,  // fixed slots, a sequence number in each
+  BENCH_STREAM,         // a pipe or a socket
+} bench_channel;
+void bench_channel_ping(bench_side *side, bench_channel channel);
+void bench_channel_pong(bench_side *side, bench_channel channel);
+void bench_channel_receive(bench_side *side, bench_channel channel);
+void bench_channel_send(bench_side *side, bench_channel channel);
+enum { BENCH_BATCH = 16, BENCH_CHUNK = 1000 };
+// One-way samples are averages over this many messages.
+static inline uint64_t bench_messages_per_sample(uint64_t size) { return size <= 4096 ? BENCH_CHUNK : 1; }
+
+// Signals: nothing but "go on".
+typedef enum bench_signal : uint32_t {
+  BENCH_BYTE,             // a byte through a pipe or a socket
+  BENCH_EVENTFD,
+  BENCH_POSIX_SEMAPHORE,
+  BENCH_SYSV_SEMAPHORE,
+  BENCH_FUTEX,            // FUTEX_WAIT and FUTEX_WAKE on a plain word
+  BENCH_PTHREAD_MUTEX,    // robust mutex and condition variables, shared between processes
+} bench_signal;
+void bench_signal_ping(bench_side *side, bench_signal signal);
+void bench_signal_pong(bench_side *side, bench_signal signal);
+void bench_signal_sleep(bench_side *side, bench_signal signal);
+void bench_signal_wake(bench_side *side, bench_signal signal);
+
+// Descriptors for the two sides: near input, near output, far input, far output; closed on exec. Each returns 0 or -errno.
+typedef struct bench_descriptors {
+  int near_input, near_output, far_input, far_output;
+} bench_descriptors;
+int bench_make_pipes(bench_descriptors *result, uint64_t message_size);
+int bench_make_sockets(bench_descriptors *result, uint64_t message_size);
+int bench_make_eventfds(bench_descriptors *result);
+
+#endif

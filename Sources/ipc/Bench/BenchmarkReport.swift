@@ -1,0 +1,93 @@
+import TextTable
+
+/// The results of a suite, for people and for programs.
+struct BenchmarkReport {
+    let suite: String
+    let measurements: [Measurement]
+
+    /// JSON Lines: one object for each contender of each comparison.
+    var jsonLines: String {
+        measurements.map { measurement in
+            let figures: [(String, Double)] = [
+                ("min", measurement.minimum), ("median", measurement.median), ("p99", measurement.percentile(99)),
+                ("p999", measurement.percentile(99.9)), ("cpu", measurement.processorTime),
+            ]
+            return """
+                {"suite":"\(suite)","case":"\(measurement.contender)","placement":"\(measurement.placement.rawValue)",\
+                "size":\(measurement.size),"metric":"\(measurement.metric.rawValue)","unit":"\(measurement.metric.unit)",\
+                \(figures.map { "\"\($0.0)\":\(formatted($0.1, digits: 3))" }.joined(separator: ",")),"rounds":\(measurement.rounds)}
+
+                """
+        }.joined()
+    }
+
+    /// A table for each metric and placement.
+    var tables: String {
+        var result = ""
+        var rest = measurements[...]
+        while let first = rest.first {
+            let rows = rest.prefix { $0.metric == first.metric && $0.placement == first.placement }
+            rest = rest.dropFirst(rows.count)
+            result += "\n\(first.metric.heading), \(first.placement == .sameCore ? "both on one core" : "on two cores"):\n"
+            result += table(of: Array(rows))
+        }
+        result += """
+
+            min and median: of the rounds' own figures, the best and the middle one; rounds: \(measurements.first?.rounds ?? 0).
+            p99, p99.9: over all samples.
+            cpu: processor time of both sides per operation. ratio: to the row with 1.00 in the same round, the middle one.
+
+            """
+        return result
+    }
+
+    private func table(of rows: [Measurement]) -> String {
+        let sized = rows.contains { $0.size > 0 }
+        let table = TextTable<Measurement> { row in
+            var columns = [Column(title: "case", value: row.contender)]
+            if sized { columns.insert(Column(title: "size", value: formatted(bytes: row.size), align: .right), at: 0) }
+            func number(_ title: String, _ value: String) { columns.append(Column(title: title, value: value, align: .right)) }
+            number("min", time(row.minimum))
+            number("median", time(row.median))
+            number("p99", time(row.percentile(99)))
+            number("p99.9", time(row.percentile(99.9)))
+            number("cpu", time(row.processorTime))
+            if rows.contains(where: { $0.metric.isStream && $0.size >= 1024 }) {
+                number("GB/s", row.size >= 1024 && row.median > 0 ? formatted(Double(row.size) / row.median, digits: 1) : "")
+            }
+            number("ratio", ratio(of: row))
+            return columns
+        }
+        return table.string(for: rows, style: Style.simple) ?? ""
+    }
+
+    private func ratio(of row: Measurement) -> String {
+        let baseline = measurements.first {
+            $0.metric == row.metric && $0.size == row.size && $0.placement == row.placement && $0.contender == row.baseline
+        }
+        return row.ratio(to: baseline).map { formatted($0, digits: 2) } ?? ""
+    }
+
+    /// Three digits and a unit.
+    private func time(_ nanoseconds: Double) -> String {
+        for (unit, name) in [(1e9, "s "), (1e6, "ms"), (1e4, "µs")] where nanoseconds >= unit {
+            let value = nanoseconds / (name == "µs" ? 1e3 : unit)
+            return "\(formatted(value, digits: value < 10 ? 2 : value < 100 ? 1 : 0)) \(name)"
+        }
+        return "\(formatted(nanoseconds, digits: nanoseconds < 10 ? 2 : nanoseconds < 100 ? 1 : 0)) ns"
+    }
+}
+
+extension Metric {
+    fileprivate var heading: String {
+        switch self {
+        case .roundTrip: "Round trip of a message"
+        case .perMessage: "One message of a stream"
+        case .throughput: "One large message of a stream"
+        case .wakeup: "Waking a parked process"
+        case .switch: "Switch between two blocking processes, one direction"
+        case .pair: "Taking and giving back"
+        case .syscalls: "System calls per message"
+        }
+    }
+}

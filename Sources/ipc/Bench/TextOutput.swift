@@ -1,0 +1,41 @@
+import ArgumentParser
+import InterprocessSystem
+import SystemPackage
+
+/// Text to the standard streams and to files, without buffering: a worker or a kill never leaves half of it behind.
+enum TextOutput {
+    static func standardError(_ text: String) { _ = try? FileDescriptor.standardError.writeAll(text.utf8) }
+
+    static var standardErrorIsTerminal: Bool { FileDescriptor.standardError.isTerminal }
+}
+
+/// Says what is wrong with the arguments, in one line, and ends with the status that the argument parser uses.
+func usageFailure(_ reason: String) -> ExitCode {
+    TextOutput.standardError("ipc: \(reason)\n")
+    return ExitCode(64)
+}
+
+/// Says what went wrong, in one line, and ends with status 1.
+func runFailure(_ reason: String) -> ExitCode {
+    TextOutput.standardError("ipc: \(reason)\n")
+    return ExitCode(1)
+}
+
+/// A size as people write it: 8 B, 64 KiB, 16 MiB.
+func formatted(bytes: Int) -> String {
+    for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] where bytes >= unit && bytes % unit == 0 {
+        return "\(bytes / unit) \(name)"
+    }
+    return "\(bytes) B"
+}
+
+/// A number with so many digits after the point.
+func formatted(_ value: Double, digits: Int) -> String {
+    var scale = 1.0
+    for _ in 0..<digits { scale *= 10 }
+    let scaled = (abs(value) * scale).rounded()
+    guard scaled < 1e18 else { return "\(value)" }
+    let whole = UInt64(scaled), unit = UInt64(scale)
+    let fraction = digits == 0 ? "" : ".\(String(repeating: "0", count: digits - "\(whole % unit)".count))\(whole % unit)"
+    return "\(value < 0 && whole > 0 ? "-" : "")\(whole / unit)\(fraction)"
+}
