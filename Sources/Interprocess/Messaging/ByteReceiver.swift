@@ -18,7 +18,10 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
     public init(from name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive)
         throws(InterprocessError)
     {
-        let segment = try QueueSegment.open(name, .bytes, capacity: capacity, options)
+        try self.init(try QueueSegment.open(name, .bytes, capacity: capacity, options), strategy)
+    }
+
+    init(_ segment: Segment, _ strategy: WaitStrategy) throws(InterprocessError) {
         core = try QueueReceiverCore(try QueueSession(segment, .receiver), alignment: RecordGeometry.leastAlignment, elementSize: 0)
         self.strategy = strategy
     }

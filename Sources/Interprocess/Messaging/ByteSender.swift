@@ -24,7 +24,10 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
     public init(to name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive)
         throws(InterprocessError)
     {
-        let segment = try QueueSegment.open(name, .bytes, capacity: capacity, options)
+        try self.init(try QueueSegment.open(name, .bytes, capacity: capacity, options), strategy)
+    }
+
+    init(_ segment: Segment, _ strategy: WaitStrategy) throws(InterprocessError) {
         core = try QueueSenderCore(try QueueSession(segment, .sender), alignment: Self.alignment, elementSize: 0)
         self.strategy = strategy
     }
