@@ -114,7 +114,7 @@ private func withCStrings<R>(
     _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) throws(Errno) -> R
 ) throws(Errno) -> R {
     var pointers: [UnsafeMutablePointer<CChar>?] = unsafe strings.map { unsafe strdup($0) } + [nil]
-    defer { for index in unsafe pointers.indices { unsafe free(pointers[index]) } }
+    defer { unsafe pointers.forEach { unsafe free($0) } }
     let base = unsafe UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: pointers.count)
     defer { unsafe base.deallocate() }
     unsafe base.initialize(from: &pointers, count: pointers.count)

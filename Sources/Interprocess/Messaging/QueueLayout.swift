@@ -158,6 +158,7 @@ enum RecordGeometry {
     static func ringSize(payload: Int, alignment: Int) -> Int { size(payload: payload, alignment: alignment) + 2 * alignment }
 
     /// The largest payload of one record in a ring of `size` bytes.
+    @inlinable @inline(__always)
     static func largestPayload(ring size: Int, alignment: Int) -> Int { size - 3 * alignment }
 }
 extension RecordGeometry: Sendable {}

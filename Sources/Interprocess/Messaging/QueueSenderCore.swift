@@ -22,7 +22,7 @@ struct QueueSenderCore: ~Copyable {
     /// True when the receiver has been seen to end.
     @usableFromInline var mustLook = false
     @usableFromInline let session: QueueSession
-    let alignment: Int
+    @usableFromInline let alignment: Int
     /// The receiver's session when this sender came, or whose ending is known; later ones are news.
     var knownReceiver: UInt32
     /// The record that says that this session begins is still to be written: there was no room.
@@ -161,7 +161,13 @@ struct QueueSenderCore: ~Copyable {
         if makeRoom(size) { return nil }
         if deadline.hasPassed { return .deadline }
         let least = position &+ UInt64(size + alignment + (owesControl ? alignment : 0)) &- ringSize
-        if session.poll(strategy, deadline, isReady: { hasReached(least) }) { return nil }
+        // A full queue is waited for until an eighth of it is free: to follow the receiver message by message would cost both of them a
+        // cache
+        // line's way for each.
+        let consumed = session.words.consumed.loadAcquire()
+        let eighth = consumed &+ (position &- consumed) / 8
+        let eager = Int64(bitPattern: eighth &- least) > 0 ? eighth : least
+        if session.poll(strategy, deadline, isReady: { hasReached(eager) }) || hasReached(least) { return nil }
         if let words = prepareToSleep(size) {
             words.sleep(until: deadline)
             session.sleeper.cancel()

@@ -94,6 +94,9 @@ final class QueueSession: @unchecked Sendable {
         return segment.attachment.table.notice(of: peer, holding: other.claim)
     }
 
+    /// Whether the other side was last seen on the processor that this thread runs on: then it can go on only if this one makes room.
+    var sharesProcessor: Bool { otherCPU.loadRelaxed() == UInt32(truncatingIfNeeded: Processor.current + 1) }
+
     /// Polls as the strategy says.
     func poll(_ strategy: WaitStrategy, _ deadline: Deadline, isReady: () -> Bool) -> Bool {
         Polling.run(

@@ -116,7 +116,20 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
     }
 
     /// Waits until there is a message at the current place, and enters its record. False at the sender's end.
-    private mutating func waitForPayload(until deadline: Deadline) throws(ReceiveError) -> Bool {
+    @inlinable @inline(__always)
+    mutating func waitForPayload(until deadline: Deadline) throws(ReceiveError) -> Bool {
+        if core.remaining != 0 { return true }
+        let header = core.header(alignment: Self.alignment)
+        if let length = core.batchLength(header, elementSize: MemoryLayout<Element>.stride) {
+            core.enter(length, after: UInt64(Self.alignment))
+            return true
+        }
+        return try waitForPayloadSlowly(until: deadline)
+    }
+
+    @usableFromInline
+    mutating func waitForPayloadSlowly(until deadline: Deadline) throws(ReceiveError) -> Bool {
+        if !core.hasSomething { core.pollBriefly(strategy) }
         while true {
             switch core.look() {
             case .payload(let bytes, let headerSize):
@@ -135,6 +148,7 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// killed in it, they are still there. Waits until there is one, or until `deadline`; nil when the sender has closed.
     ///
     /// - Throws: ``ReceiveError`` as ``receive(until:)``. An error of `body`'s comes out of the result.
+    @inlinable
     public mutating func receiveBatch<R, E: Error>(
         upTo count: Int = .max, until deadline: Deadline = .never, _ body: (Span<Element>) throws(E) -> R
     ) throws(ReceiveError) -> Result<R, E>? {
@@ -161,12 +175,25 @@ extension QueueReceiverCore {
     /// Goes past the header of the record at the current place, in this process only: nothing is taken yet, and nobody sees it.
     ///
     /// - Parameter bytes: the payload's size as ``look()`` has checked it.
+    @inlinable @inline(__always)
     mutating func enter(_ bytes: UInt64, after headerSize: UInt64) {
         position &+= headerSize
         offset &+= headerSize
         if offset >= ringSize { offset &-= ringSize }
         remaining = bytes
     }
+
+    /// The payload's size if `header` is that of the next data record, checked as ``look()`` does; nil for everything else.
+    @inlinable @inline(__always)
+    func batchLength(_ header: RecordHeader, elementSize: Int) -> UInt64? {
+        let length = header.word & RecordHeader.lengthMask
+        guard header.word &- length == RecordHeader(length: 0, sequence: sequence).word, length != 0, length <= UInt64(largestPayload),
+            length % UInt64(truncatingIfNeeded: elementSize) == 0
+        else { return nil }
+        return length
+    }
+
+    @inlinable var largestPayload: Int { RecordGeometry.largestPayload(ring: Int(truncatingIfNeeded: ringSize), alignment: alignment) }
 
     /// Takes `bytes` of the batch at the current place; at its end, its padding too.
     @inlinable

@@ -103,6 +103,7 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// Each piece is one record, published by one store. O(count).
     ///
     /// - Throws: ``SendError`` with how many were sent: `deadline`, `closed`, `peerDied`, `detached`, `damaged`.
+    @inlinable
     public mutating func send(contentsOf elements: Span<Element>, until deadline: Deadline = .never) throws(SendError<Int>) {
         var sent = 0
         while sent < elements.count {
@@ -115,6 +116,7 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// Sends as many of `elements` as there is room for now, as one record. Returns how many. O(count), never blocks.
     ///
     /// - Throws: ``SendError``: `closed`, `peerDied`, `detached`, `damaged`, with how many were sent, which is none.
+    @inlinable
     public mutating func trySend(contentsOf elements: Span<Element>) throws(SendError<Int>) -> Int {
         let count = appendBatch(elements, from: 0)
         if count == 0, !elements.isEmpty {
@@ -124,7 +126,8 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
         return count
     }
 
-    private mutating func appendBatch(_ elements: Span<Element>, from start: Int) -> Int {
+    @inlinable
+    mutating func appendBatch(_ elements: Span<Element>, from start: Int) -> Int {
         guard start < elements.count, unsafe core.place(Self.recordSize, alignment: Self.alignment) != nil else { return 0 }
         let count = min(elements.count - start, core.roomForBatch(elementSize: MemoryLayout<Element>.stride, alignment: Self.alignment))
         let bytes = count * MemoryLayout<Element>.stride
@@ -144,6 +147,7 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     ///
     /// - Throws: ``SendError``: `deadline`, `closed`, `peerDied`, `detached`, `damaged`; `tooLarge` if `count` elements never fit. An error
     ///   of `body`'s comes out of the result.
+    @inlinable
     public mutating func publish<R, E: Error>(
         upTo count: Int, until deadline: Deadline = .never, _ body: (inout OutputSpan<Element>) throws(E) -> R
     ) throws(SendError<Void>) -> Result<R, E> {
@@ -187,9 +191,10 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
 
 extension QueueSenderCore {
     /// The largest payload that one record ever takes.
-    @usableFromInline var largestPayload: Int { RecordGeometry.largestPayload(ring: Int(ringSize), alignment: alignment) }
+    @inlinable var largestPayload: Int { RecordGeometry.largestPayload(ring: Int(ringSize), alignment: alignment) }
 
     /// How many elements one record takes now.
+    @inlinable @inline(__always)
     func roomForBatch(elementSize: Int, alignment: Int) -> Int {
         let free = Int(ringSize &- (position &- consumed))
         return max(1, min((free - 3 * alignment) / elementSize, largestPayload / elementSize))
