@@ -112,9 +112,6 @@ RING_INLINE void receive_one(channel *channel, bench_channel kind, void *message
   while (!try_receive(channel, kind, message, size)) bench_pause();
 }
 
-// The whole message counts as used, so that the compiler cannot leave out part of the copy.
-#define USED(pointer) __asm__ volatile("" : : "r"(pointer) : "memory")
-
 static void expect(bench_side *side, uint64_t found, uint64_t expected) {
   if (__builtin_expect(found != expected, 0)) bench_fail(side, "a message is not the one that was sent", 0);
 }

@@ -12,6 +12,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "cleanup.h"
+
 static uint64_t nanoseconds(clockid_t clock) {
   struct timespec time;
   clock_gettime(clock, &time);
@@ -72,6 +74,11 @@ void bench_fail(bench_side *side, const char *what, int error) {
   exit(1);
 }
 
+void bench_own_file(const char *path) {
+  cleanup_prepare();
+  cleanup_own_file(path);
+}
+
 void *bench_map(bench_side *side, uint64_t offset, uint64_t length) {
   off_t position = (off_t)(side->area + offset);
   void *address = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, BENCH_MEMORY, position);
@@ -112,8 +119,8 @@ uint64_t bench_sum(const void *payload, uint64_t size) {
 }
 
 void bench_fill(void *payload, uint64_t size, uint64_t word) {
-  uint64_t *words = payload;
-  for (uint64_t i = 0; i < size / 8; i++) words[i] = word + i;
+  memset(payload, (int)word, size);
+  memcpy(payload, &word, sizeof word);
 }
 
 double bench_nanoseconds_per_tick(void) {

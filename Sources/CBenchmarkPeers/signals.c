@@ -7,10 +7,11 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/sem.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "cleanup.h"
 
 // What the two sides share; each waits at its own index.
 typedef struct shared {
@@ -23,32 +24,21 @@ typedef struct shared {
 } shared;
 _Static_assert(sizeof(shared) <= BENCH_PAGE, "the area of a signal is a page");
 
-// A System V semaphore outlives its users, so whatever ends this process has to remove it on the way.
-static int owned_set = -1;
-static void remove_set(void) {
-  if (owned_set >= 0) semctl(owned_set, 0, IPC_RMID);
-  owned_set = -1;
-}
-static void remove_set_and_end(int signal) {
-  remove_set();
-  _exit(128 + signal);
-}
-
+// A System V semaphore outlives its users. No signal comes between making it and having noted it.
 static int32_t make_set(bench_side *side) {
+  cleanup_prepare();
   sigset_t all, before;
   sigfillset(&all);
-  sigprocmask(SIG_BLOCK, &all, &before);
-  const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM};
-  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) signal(ends[i], remove_set_and_end);
-  atexit(remove_set);
-  owned_set = semget(IPC_PRIVATE, BENCH_SIDES, 0600);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  int set = semget(IPC_PRIVATE, BENCH_SIDES, 0600);
   int error = errno;
-  sigprocmask(SIG_SETMASK, &before, NULL);
-  if (owned_set < 0) bench_fail(side, "semget", error);
+  if (set >= 0) cleanup_own_semaphores(set);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (set < 0) bench_fail(side, "semget", error);
   for (int i = 0; i < BENCH_SIDES; i++) {
-    if (semctl(owned_set, i, SETVAL, 0) != 0) bench_fail(side, "semctl", errno);
+    if (semctl(set, i, SETVAL, 0) != 0) bench_fail(side, "semctl", errno);
   }
-  return owned_set;
+  return set;
 }
 
 static void check(bench_side *side, const char *what, int error) {
@@ -160,7 +150,7 @@ void bench_signal_ping(bench_side *side, bench_signal signal) {
     before = now;
   }
   bench_stop(side);
-  remove_set();
+  cleanup_own_semaphores(-1);
 }
 
 void bench_signal_pong(bench_side *side, bench_signal signal) {
@@ -182,7 +172,7 @@ void bench_signal_sleep(bench_side *side, bench_signal signal) {
     bench_record_wakeup(side);
   }
   bench_stop(side);
-  remove_set();
+  cleanup_own_semaphores(-1);
 }
 
 void bench_signal_wake(bench_side *side, bench_signal signal) {

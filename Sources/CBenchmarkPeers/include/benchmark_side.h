@@ -32,7 +32,8 @@ typedef struct bench_control {
   uint32_t coordinator;   // its process id
   uint32_t reserved0;
   uint64_t sample_capacity;
-  uint8_t reserved1[104];
+  uint64_t token;         // random: for names that this measurement has to itself
+  uint8_t reserved1[96];
   uint64_t parking;       // wake-ups: which wait the sleeper is about to begin
   uint8_t reserved2[120];
   uint64_t woken_at;      // wake-ups: when the waker began, ticks
@@ -92,6 +93,8 @@ void bench_start(bench_side *side);
 void bench_stop(bench_side *side);
 // Leaves the reason for the coordinator and ends the process.
 void bench_fail(bench_side *side, const char *what, int error) __attribute__((noreturn));
+// Removes the file at `path` when this process ends in any way but SIGKILL, if it is there then.
+void bench_own_file(const char *path);
 // Maps `length` bytes of the area, every page entered.
 void *bench_map(bench_side *side, uint64_t offset, uint64_t length);
 
@@ -102,9 +105,11 @@ void bench_record_wakeup(bench_side *side);
 void bench_await_sleeper(bench_side *side);
 void bench_end_wakeup(bench_side *side);
 
+// The message counts as used, or as changed: the compiler cannot leave out part of a copy.
+static inline void bench_use(const void *message) { __asm__ volatile("" : : "r"(message) : "memory"); }
 // What the reader of a large payload does with it: looks at every word. The result keeps the compiler from leaving it out.
 uint64_t bench_sum(const void *payload, uint64_t size);
-// What the writer of a payload in place does: writes every word.
+// What the writer of a payload in place does: writes every byte, as fast as there is a way to; `word` first.
 void bench_fill(void *payload, uint64_t size, uint64_t word);
 
 // The coordinator's: nanoseconds of a tick.

@@ -93,17 +93,19 @@ enum BenchmarkArea: Sendable {
     case page
     /// Rings of this many bytes with a control page each, in one direction (1) or both (2).
     case rings(capacity: Int, directions: Int)
+    /// Nothing: the mechanism has memory of its own, about this many bytes for each direction.
+    case elsewhere(capacity: Int)
 
     var capacity: Int {
         switch self {
         case .page: 0
-        case .rings(let capacity, _): capacity
+        case .rings(let capacity, _), .elsewhere(let capacity): capacity
         }
     }
 
     var size: Int {
         switch self {
-        case .page: Int(BENCH_PAGE)
+        case .page, .elsewhere: Int(BENCH_PAGE)
         case .rings(let capacity, let directions): directions * (Int(BENCH_PAGE) + capacity)
         }
     }

@@ -17,6 +17,12 @@ struct BenchmarkSide: Sendable {
     /// Bytes that a queue of this case should hold, so that all rings have the same footprint.
     var capacity: Int { unsafe Int(pointer.pointee.capacity) }
 
+    /// A name for an object of this measurement only; the same on both sides.
+    func objectName(_ suffix: String) -> String { unsafe "bench-\(String(pointer.pointee.control.pointee.token, radix: 36))-\(suffix)" }
+    /// The near side's: has the file removed also when this process is ended by a signal.
+    func own(_ file: FilePath) { unsafe file.withPlatformString { unsafe bench_own_file($0) } }
+    var isNear: Bool { unsafe pointer.pointee.index == 0 }
+
     /// What the coordinator made for this side: see ``SideDescriptors``.
     func descriptor(_ index: Int) -> FileDescriptor { FileDescriptor(rawValue: CInt(Int(BENCH_INPUT) + index)) }
 

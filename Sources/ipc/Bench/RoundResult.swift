@@ -20,9 +20,9 @@ struct RoundResult {
         var histogram = Histogram<UInt64>.picoseconds, averages = Histogram<UInt64>.picoseconds
         let group = metric.samplesPerAverage
         var sum = 0.0, summed = 0
-        for unsafe ticks in unsafe samples {
+        for index in 0..<samples.count {
             // The reading of the counter is part of every sample and of no message.
-            let time = (Double(ticks) - ticksPerReading) * picosecondsPerTick
+            let time = unsafe (Double(samples[index]) - ticksPerReading) * picosecondsPerTick
             histogram.record(UInt64(max(0, time)))
             sum += time
             summed += 1

@@ -25,6 +25,7 @@ struct WorkerPair {
         let control = unsafe mapping.base.assumingMemoryBound(to: bench_control.self)
         unsafe control.pointee.sides = contender.far == nil ? 1 : 2
         unsafe control.pointee.coordinator = UInt32(ProcessIdentity.current().pid)
+        unsafe control.pointee.token = randomUInt64()
         unsafe control.pointee.sample_capacity = UInt64(samples)
 
         try runSides(count: count, areaOffset: areaOffset, memory: file.descriptor) { side in
