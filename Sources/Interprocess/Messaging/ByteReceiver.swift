@@ -48,7 +48,7 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
     public mutating func receive<R, E: Error>(
         until deadline: Deadline = .never, _ body: (RawSpan) throws(E) -> R
     ) throws(ReceiveError) -> Result<R, E>? {
-        if !core.hasSomething { core.pollBriefly(strategy) }
+        if !core.hasSomething { _ = core.pollBriefly(strategy) }
         while true {
             switch core.look() {
             case .payload(let size, let headerSize): return deliver(size, headerSize, body)

@@ -170,16 +170,17 @@ struct QueueReceiverCore: ~Copyable {
         return ending
     }
 
-    /// Looks for a message for about a microsecond, before anything dearer, if the sender runs on another processor.
+    /// Looks for a message for about a microsecond, before anything dearer, if the sender runs on another processor. Returns whether one is there.
     @usableFromInline
-    mutating func pollBriefly(_ strategy: WaitStrategy) {
-        if strategy == .park || remaining > 0 || session.sharesProcessor { return }
+    mutating func pollBriefly(_ strategy: WaitStrategy) -> Bool {
+        if strategy == .park || session.sharesProcessor { return false }
         let word = unsafe SharedUInt64(at: ring + (Int(truncatingIfNeeded: offset) &+ alignment &- 8))
         for _ in 0..<backOff.pauses(atEmpty: sequence) { Processor.pause() }
         for _ in 0..<32 {
-            if word.loadRelaxed() != 0 { return }
+            if word.loadRelaxed() != 0 { return true }
             Processor.pause()
         }
+        return false
     }
 
     @inlinable var hasSomething: Bool { remaining > 0 || header(alignment: alignment).word != 0 }
@@ -217,25 +218,30 @@ struct QueueReceiverCore: ~Copyable {
 /// How long to leave the sender alone after the queue was found empty.
 ///
 /// A receiver that looks again at once takes each cache line from a sender that is still writing it; one that waits a little gets several
-/// messages for one way of the line. That pays
-/// only while the sender sends without waiting for answers: so it is tried now and then, and kept up as long as several messages have come
-/// each time.
+/// messages for one way of the line. That pays only while the sender sends without waiting for answers: so it is tried now and then, and
+/// grows as long as several messages have come each time.
 @frozen @usableFromInline
 struct BackOff {
-    private static let fewPauses = 4
-    private static let manyMessages: UInt64 = 3
-    private static let emptiesBetweenTries: UInt32 = 64
+    private static let mostPauses: UInt32 = 16
+    private static let severalMessages: UInt64 = 3
+    private static let emptiesBetweenTries: UInt32 = 256
 
     private var sequenceAtEmpty: UInt64 = 0
     private var empties: UInt32 = 0
+    private var pauses: UInt32 = 0
 
     init() {}
 
     /// Pauses to make now that nothing is there at `sequence`.
-    mutating func pauses(atEmpty sequence: UInt64) -> Int {
+    mutating func pauses(atEmpty sequence: UInt64) -> UInt32 {
         let came = sequence &- sequenceAtEmpty
         sequenceAtEmpty = sequence
         empties &+= 1
-        return came >= Self.manyMessages || empties % Self.emptiesBetweenTries == 0 ? Self.fewPauses : 0
+        if came >= Self.severalMessages {
+            pauses = min(Self.mostPauses, pauses &* 2 &+ 2)
+        } else {
+            pauses = empties % Self.emptiesBetweenTries == 0 ? 4 : 0
+        }
+        return pauses
     }
 }

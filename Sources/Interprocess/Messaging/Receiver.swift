@@ -63,6 +63,7 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
     @inlinable @inline(__always)
     public mutating func receive(until deadline: Deadline = .never) throws(ReceiveError) -> Element? {
         if let element = takeSingle() { return element }
+        if core.pollBriefly(strategy), let element = takeSingle() { return element }
         return try receiveSlowly(until: deadline)
     }
 
@@ -129,7 +130,7 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
 
     @usableFromInline
     mutating func waitForPayloadSlowly(until deadline: Deadline) throws(ReceiveError) -> Bool {
-        if !core.hasSomething { core.pollBriefly(strategy) }
+        if !core.hasSomething { _ = core.pollBriefly(strategy) }
         while true {
             switch core.look() {
             case .payload(let bytes, let headerSize):
