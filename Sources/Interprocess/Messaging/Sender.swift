@@ -98,18 +98,22 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
         return true
     }
 
-    /// Sends all `elements`, in pieces if they do not fit at once; waits while the queue is full, or until `deadline`.
+    /// Sends all `elements`; waits while the queue is full, or until `deadline`.
     ///
-    /// Each piece is one record, published by one store. O(count).
+    /// What fits into half of the queue goes as one record, published by one store: the receiver gets all of it or nothing. More goes in
+    /// pieces of that size. O(count).
     ///
     /// - Throws: ``SendError`` with how many were sent: `deadline`, `closed`, `peerDied`, `detached`, `damaged`.
     @inlinable
     public mutating func send(contentsOf elements: Span<Element>, until deadline: Deadline = .never) throws(SendError<Int>) {
         var sent = 0
         while sent < elements.count {
-            let count = appendBatch(elements, from: sent)
-            if count == 0, let reason = core.waitForRoom(Self.recordSize, strategy, until: deadline) { throw SendError(reason, sent) }
-            sent += count
+            let count = min(elements.count &- sent, mostInOneRecord)
+            if appendBatch(elements, from: sent, count: count) {
+                sent &+= count
+            } else if let reason = core.waitForRoom(Self.batchSize(count), strategy, until: deadline) {
+                throw SendError(reason, sent)
+            }
         }
     }
 
@@ -118,26 +122,37 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// - Throws: ``SendError``: `closed`, `peerDied`, `detached`, `damaged`, with how many were sent, which is none.
     @inlinable
     public mutating func trySend(contentsOf elements: Span<Element>) throws(SendError<Int>) -> Int {
-        let count = appendBatch(elements, from: 0)
-        if count == 0, !elements.isEmpty {
+        var count = min(elements.count, mostInOneRecord)
+        while count > 0 {
+            if appendBatch(elements, from: 0, count: count) { return count }
             let reason = reasonForNoRoom(Self.recordSize)
             if reason != .full { throw SendError(reason, 0) }
+            // What fits now; it can only become more.
+            count = min(count &- 1, core.freePayload / MemoryLayout<Element>.stride)
         }
-        return count
+        return 0
     }
 
-    @inlinable
-    mutating func appendBatch(_ elements: Span<Element>, from start: Int) -> Int {
-        guard start < elements.count, unsafe core.place(Self.recordSize, alignment: Self.alignment) != nil else { return 0 }
-        let count = min(elements.count - start, core.roomForBatch(elementSize: MemoryLayout<Element>.stride, alignment: Self.alignment))
-        let bytes = count * MemoryLayout<Element>.stride
-        let size = RecordGeometry.size(payload: bytes, alignment: Self.alignment)
-        guard let place = unsafe core.place(size, alignment: Self.alignment) else { return 0 }
+    /// Elements that one record takes when there is room: half of the queue, so that the next can be written while it is read.
+    @inlinable @inline(__always)
+    var mostInOneRecord: Int { max(1, core.largestPayload / 2 / MemoryLayout<Element>.stride) }
+
+    @inlinable @inline(__always)
+    static func batchSize(_ count: Int) -> Int { RecordGeometry.size(payload: count &* MemoryLayout<Element>.stride, alignment: alignment) }
+
+    @inlinable @inline(__always)
+    mutating func appendBatch(_ elements: Span<Element>, from start: Int, count: Int) -> Bool {
+        let bytes = count &* MemoryLayout<Element>.stride
+        let size = Self.batchSize(count)
+        guard let place = unsafe core.place(size, alignment: Self.alignment) else { return false }
         unsafe elements.withUnsafeBytes { source in
-            unsafe (place + Self.alignment).copyMemory(from: source.baseAddress! + start * MemoryLayout<Element>.stride, byteCount: bytes)
+            unsafe (place + Self.alignment).copyMemory(
+                from: source.baseAddress.unsafelyUnwrapped + start &* MemoryLayout<Element>.stride, byteCount: bytes)
         }
-        core.publish(RecordHeader(length: bytes, sequence: core.sequence), size: size, alignment: Self.alignment, messages: UInt64(count))
-        return count
+        core.publish(
+            RecordHeader(length: bytes, sequence: core.sequence), size: size, alignment: Self.alignment,
+            messages: UInt64(truncatingIfNeeded: count))
+        return true
     }
 
     /// Lets `body` write up to `count` elements where the receiver will read them, and sends what it has appended as one record. Waits for
@@ -193,10 +208,6 @@ extension QueueSenderCore {
     /// The largest payload that one record ever takes.
     @inlinable var largestPayload: Int { RecordGeometry.largestPayload(ring: Int(ringSize), alignment: alignment) }
 
-    /// How many elements one record takes now.
-    @inlinable @inline(__always)
-    func roomForBatch(elementSize: Int, alignment: Int) -> Int {
-        let free = Int(ringSize &- (position &- consumed))
-        return max(1, min((free - 3 * alignment) / elementSize, largestPayload / elementSize))
-    }
+    /// Bytes of payload that one record takes now, as far as is known.
+    @usableFromInline var freePayload: Int { max(0, Int(ringSize &- (position &- consumed)) - 3 * alignment) }
 }
