@@ -281,7 +281,7 @@ extension SegmentFile {
         }
     }
 
-    private static func unlink(_ place: SegmentPlace, in directory: borrowing Directory, ifStill status: FileStatus)
+    static func unlink(_ place: SegmentPlace, in directory: borrowing Directory, ifStill status: FileStatus)
         throws(InterprocessError)
     {
         do throws(Errno) {
