@@ -3,13 +3,21 @@ import Synchronization
 
 /// What happens to a queue's name when the process is ended by a signal: nothing is left behind that nobody can use.
 final class EndOfSegment: Sendable {
-    private let state = Mutex<(segment: Segment, keepsMessages: Bool)?>(nil)
+    private struct State {
+        /// Weak, so that the segment ends with the queue's own value and does what it does then.
+        weak var segment: Segment?
+        var keepsMessages = true
+    }
+
+    private let state = Mutex(State())
 
     /// - Parameter keepsMessages: whether the queue stays if it holds messages.
-    func set(_ segment: Segment, keepsMessages: Bool) { state.withLock { $0 = (segment, keepsMessages) } }
+    func set(_ segment: Segment, keepsMessages: Bool) { state.withLock { $0 = State(segment: segment, keepsMessages: keepsMessages) } }
 
     func run() {
-        guard let (segment, keepsMessages) = state.withLock({ $0 }) else { return }
-        if keepsMessages { segment.removeNameIfLast() } else { _ = segment.removeNameIfAlone() }
+        state.withLock { state in
+            guard let segment = state.segment else { return }
+            if state.keepsMessages { segment.removeNameIfLast() } else { _ = segment.removeNameIfAlone() }
+        }
     }
 }
