@@ -71,9 +71,10 @@ public final class Segment: @unchecked Sendable {
     }
 
     /// Does now what the end of this value does about the name: removes it if the segment lives until its last peer leaves, nobody else has it open, and
-    /// it holds nothing that was not received. For a program that a signal is about to end. This value stays usable.
+    /// it holds nothing that was not received. For a program that a signal is about to end: from here on this process does not count for the name.
     public func removeNameIfLast() {
-        if let place, header.lifetime == .untilLastPeerLeaves, !keepAbandoned(mapping) { _ = file.removeIfAlone(place) }
+        guard let place, header.lifetime == .untilLastPeerLeaves else { return }
+        file.leave(place, unless: { keepAbandoned(mapping) })
     }
 
     /// Removes the name if nobody else has the segment open, also if something is lost with it; whether nobody else had. This value stays usable.
