@@ -1,4 +1,5 @@
 import Interprocess
+import InterprocessSystem
 import Synchronization
 
 /// What happens to a queue's name when the process is ended by a signal: nothing is left behind that nobody can use.
@@ -17,7 +18,10 @@ final class EndOfSegment: Sendable {
     func run() {
         state.withLock { state in
             guard let segment = state.segment else { return }
-            if state.keepsMessages { segment.removeNameIfLast() } else { _ = segment.removeNameIfAlone() }
+            if state.keepsMessages { return segment.removeNameIfLast() }
+            // The other side may have got the same signal and be leaving just now.
+            let patience = MonotonicInstant.now.advanced(by: .milliseconds(50))
+            while !segment.removeNameIfAlone() && MonotonicInstant.now < patience { sleepThread(for: .milliseconds(1)) }
         }
     }
 }
