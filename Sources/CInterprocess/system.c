@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,6 +65,9 @@ long ipc_ppoll_one(int descriptor, const void *timeout) {
   return result(ppoll(&item, 1, timeout, NULL));
 }
 long ipc_pread(int descriptor, void *buffer, size_t size, int64_t offset) { return result(pread(descriptor, buffer, size, offset)); }
+long ipc_pipe(int ends[2]) { return result(pipe2(ends, O_CLOEXEC)); }
+long ipc_stream_socket_pair(int ends[2]) { return result(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)); }
+long ipc_set_send_buffer(int socket, int size) { return result(setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof size)); }
 long ipc_getrandom(void *buffer, size_t size) { return result(getrandom(buffer, size, 0)); }
 long ipc_getcpu(void) { return sched_getcpu(); }
 long ipc_get_affinity(uint8_t *set, size_t size) { return result(sched_getaffinity(0, size, (cpu_set_t *)set)); }
@@ -80,6 +84,7 @@ const int ipc_seal_seal = F_SEAL_SEAL, ipc_seal_shrink = F_SEAL_SHRINK, ipc_seal
 const int ipc_seal_future_write = F_SEAL_FUTURE_WRITE, ipc_seal_exec = F_SEAL_EXEC;
 const int ipc_membarrier_global_expedited = MEMBARRIER_CMD_GLOBAL_EXPEDITED;
 const int ipc_membarrier_register_global_expedited = MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED;
+const int ipc_set_pipe_size = F_SETPIPE_SZ, ipc_get_descriptor_flags = F_GETFD;
 const int ipc_ofd_setlk = F_OFD_SETLK, ipc_ofd_setlkw = F_OFD_SETLKW, ipc_ofd_getlk = F_OFD_GETLK;
 
 int ipc_at_fork_child(void (*child)(void)) { return pthread_atfork(NULL, NULL, child); }

@@ -41,6 +41,16 @@ public struct MonotonicInstant: Hashable, Comparable, Sendable, BitwiseCopyable 
 /// `clock_gettime(CLOCK_REALTIME)`.
 public func wallClockNanoseconds() -> UInt64 { readClock(CLOCK_REALTIME) }
 
+/// A wall-clock time as people here write it: "2025-11-21 05:12:03". The corresponding C function is `localtime_r`.
+public func localTimeText(wallClockNanoseconds nanoseconds: UInt64) -> String {
+    var seconds = time_t(clamping: nanoseconds / 1_000_000_000)
+    var parts = unsafe tm()
+    guard unsafe localtime_r(&seconds, &parts) != nil else { return "" }
+    func digits(_ number: CInt, _ count: Int) -> String { String(repeating: "0", count: max(0, count - "\(number)".count)) + "\(number)" }
+    let date = unsafe "\(digits(parts.tm_year + 1900, 4))-\(digits(parts.tm_mon + 1, 2))-\(digits(parts.tm_mday, 2))"
+    return unsafe "\(date) \(digits(parts.tm_hour, 2)):\(digits(parts.tm_min, 2)):\(digits(parts.tm_sec, 2))"
+}
+
 /// Processor time that this process has used, in nanoseconds. The corresponding C function is `clock_gettime(CLOCK_PROCESS_CPUTIME_ID)`.
 public func processorTimeNanoseconds() -> UInt64 { readClock(CLOCK_PROCESS_CPUTIME_ID) }
 

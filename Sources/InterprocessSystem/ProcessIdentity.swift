@@ -20,7 +20,7 @@ public struct ProcessIdentity: Sendable, Equatable {
     public static func current() -> ProcessIdentity {
         ProcessIdentity(
             pid: getpid(), startTime: startTime(ofProcess: "self") ?? 0, pidNamespace: currentPIDNamespace() ?? 0, userID: currentUserID(),
-            program: programName(ofProcess: "self"))
+            program: currentProgramName)
     }
 
     /// The start time of the process `pid` of this process's pid namespace; nil if there is none.
@@ -33,9 +33,18 @@ public struct ProcessIdentity: Sendable, Equatable {
         return fields.count > 20 ? UInt64(fields[20]) : nil
     }
 
-    private static func programName(ofProcess process: String) -> String {
-        guard let line = readSmallFile("/proc/\(process)/cmdline"), let first = line.split(separator: "\0").first else { return "" }
-        return String(decoding: (first.split(separator: "/").last ?? first).utf8.prefix(31), as: UTF8.self)
+    /// The name of the running program's file, by the kernel's own link to it, at most 31 bytes: whatever the program was called by, and also
+    /// if it was started by way of `/proc/self/exe`. The corresponding C function is `readlink`.
+    public static var currentProgramName: String {
+        let path = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer -> String in
+            let count = unsafe readlink("/proc/self/exe", buffer.baseAddress!, buffer.count)
+            guard count > 0 else { return "" }
+            return unsafe String(decoding: UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: buffer[..<count])), as: UTF8.self)
+        }
+        var name = path.split(separator: "/").last ?? ""
+        // What the kernel adds when the file has been removed or replaced.
+        if name.hasSuffix(" (deleted)") { name = name.dropLast(10) }
+        return String(decoding: name.utf8.prefix(31), as: UTF8.self)
     }
 
     private static func currentPIDNamespace() -> UInt64? {

@@ -62,8 +62,10 @@ public struct ChildProcess: ~Copyable, Sendable {
             unsafe inherited = inherited! + 1
         }
 
+        // What the child is called by: its program's own name also where the path is the link to it.
+        let name = path == ChildProcess.currentProgram ? ProcessIdentity.currentProgramName : path.string
         var pid: pid_t = 0
-        try unsafe withCStrings([path.string] + arguments) { argv throws(Errno) -> Void in
+        try unsafe withCStrings([name] + arguments) { argv throws(Errno) -> Void in
             try unsafe withCStrings(variables) { envp throws(Errno) -> Void in
                 try systemCall("posix_spawn") {
                     unsafe -Int(path.withPlatformString { unsafe posix_spawn(&pid, $0, &actions, &attributes, argv, envp) })
@@ -103,11 +105,6 @@ public struct ChildProcess: ~Copyable, Sendable {
         ending = result
         return result
     }
-}
-
-/// Signals by their names.
-public enum Signal {
-    public static let kill = SIGKILL, terminate = SIGTERM, stop = SIGSTOP, `continue` = SIGCONT, interrupt = SIGINT, pipe = SIGPIPE
 }
 
 private func withCStrings<R>(

@@ -1,9 +1,63 @@
 import ArgumentParser
+import InterprocessSystem
 
 /// The tool.
 @main
 struct IPC: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ipc", abstract: "Interprocess communication: measure it, look at it, try it.",
-        subcommands: [Bench.self, BenchWorker.self])
+        commandName: "ipc", abstract: "Interprocess communication: try it, look at it, measure it.",
+        discussion: """
+            Objects have their names in a directory of the user's own, /dev/shm/interprocess-UID, or in the one that --directory or the \
+            environment variable INTERPROCESS_DIRECTORY names. Every error is one line on standard error and a status that is not 0; \
+            'ipc help send' lists the statuses of send and receive.
+            """,
+        version: toolVersion,
+        groupedSubcommands: [
+            CommandGroup(name: "Try:", subcommands: [Demo.self, Send.self, Receive.self]),
+            CommandGroup(name: "Look and clean up:", subcommands: [List.self, Who.self, Remove.self, CollectGarbage.self, Layout.self]),
+            CommandGroup(name: "Measure:", subcommands: [Bench.self]),
+            CommandGroup(name: "Started by others:", subcommands: [BenchWorker.self, DemoSender.self, DemoReceiver.self]),
+        ])
+
+    /// Parses and runs; every failure ends in one line and a status.
+    static func main() async {
+        StandardStreams.prepare()
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            end(with: error)
+        }
+    }
+
+    /// Prints what `error` says, in one line unless it is the help that was asked for, and ends the process with its status.
+    private static func end(with error: any Error) -> Never {
+        if let failure = error as? CommandFailure { failure.end() }
+        if let code = error as? ExitCode { exit(withError: code) }
+        let code = exitCode(for: error)
+        if code.isSuccess {
+            do {
+                try Output.write(fullMessage(for: error) + "\n")
+            } catch {
+                end(with: error)
+            }
+            exit()
+        }
+        if code == .validationFailure {
+            CommandFailure("\(oneLine(message(for: error))) ('ipc help' shows the commands)", status: code.rawValue).end()
+        }
+        CommandFailure("\(error)").end()
+    }
+
+    private static func oneLine(_ text: String) -> String {
+        let joined = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        return joined.prefix(1).lowercased() + joined.dropFirst()
+    }
 }
+
+/// The tool's version, and that of the shared layout.
+private let toolVersion = "ipc 0.1.0 (layout \(layoutVersion))"

@@ -50,6 +50,9 @@ long ipc_ofd_lock_blocker(int descriptor, short type);  // type of a lock that c
 long ipc_linkat_descriptor(int file, int directory, const char *name);  // linkat(file, "", directory, name, AT_EMPTY_PATH)
 long ipc_ppoll_one(int descriptor, const void *relative_timespec_or_null);  // for POLLIN
 long ipc_pread(int descriptor, void *buffer, size_t size, int64_t offset);
+long ipc_pipe(int ends[2]);                // pipe2(ends, O_CLOEXEC)
+long ipc_stream_socket_pair(int ends[2]);  // socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)
+long ipc_set_send_buffer(int socket, int size);
 long ipc_getrandom(void *buffer, size_t size);
 long ipc_getcpu(void);  // no system call
 long ipc_get_affinity(uint8_t *set, size_t size);
@@ -65,6 +68,7 @@ extern const int ipc_memfd_cloexec, ipc_memfd_allow_sealing, ipc_memfd_noexec_se
 extern const int ipc_add_seals, ipc_get_seals;
 extern const int ipc_seal_seal, ipc_seal_shrink, ipc_seal_grow, ipc_seal_write, ipc_seal_future_write, ipc_seal_exec;
 extern const int ipc_membarrier_global_expedited, ipc_membarrier_register_global_expedited;
+extern const int ipc_set_pipe_size, ipc_get_descriptor_flags;
 extern const int ipc_ofd_setlk, ipc_ofd_setlkw, ipc_ofd_getlk;
 
 // Calls `child` in the child of every fork(2), after the C library's own handlers. Returns 0 or an errno.

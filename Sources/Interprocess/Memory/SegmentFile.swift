@@ -281,7 +281,7 @@ extension SegmentFile {
         }
     }
 
-    private static func unlink(_ place: SegmentPlace, in directory: borrowing Directory, ifStill status: FileStatus)
+    static func unlink(_ place: SegmentPlace, in directory: borrowing Directory, ifStill status: FileStatus)
         throws(InterprocessError)
     {
         do throws(Errno) {
@@ -293,13 +293,26 @@ extension SegmentFile {
         }
     }
 
+    /// Gives this opening's lock back; if nobody else has one, removes the name unless `keep` says that something would be lost.
+    ///
+    /// Given back first, and only then asked for alone: of two that leave at the same time and keep their locks until they have asked, neither would be alone.
+    /// `keep` is asked under the lock, so that nobody can have put something in and left meanwhile.
+    func leave(_ place: SegmentPlace, unless keep: () -> Bool) {
+        try? FileLock.unlock(descriptor)
+        guard (try? FileLock.tryLock(descriptor, .exclusive)) == true, !keep() else { return }
+        unlinkIfStill(place)
+    }
+
     /// Removes the name of the segment, if it still is this segment's and nobody else has it open. Returns whether nobody else had.
     func removeIfAlone(_ place: SegmentPlace) -> Bool {
         guard (try? FileLock.tryLock(descriptor, .exclusive)) == true else { return false }
-        if let directory = try? place.directory.open(for: "remove", place.label), let status = try? FileStatus(of: descriptor) {
-            try? SegmentFile.unlink(place, in: directory, ifStill: status)
-        }
+        unlinkIfStill(place)
         return true
+    }
+
+    private func unlinkIfStill(_ place: SegmentPlace) {
+        guard let directory = try? place.directory.open(for: "remove", place.label), let status = try? FileStatus(of: descriptor) else { return }
+        try? SegmentFile.unlink(place, in: directory, ifStill: status)
     }
 
     private static func checkPermissions(_ permissions: FilePermissions, _ place: SegmentPlace) throws(InterprocessError) {

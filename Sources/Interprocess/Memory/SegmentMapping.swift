@@ -42,6 +42,18 @@ final class SegmentMapping: @unchecked Sendable {
         self.header = header
     }
 
+    /// Maps the segment for looking at only: nothing can be written through it, and there is no place for a life word's node.
+    init(readOnly file: FileDescriptor, _ header: SegmentHeader, _ operation: String, _ label: String) throws(InterprocessError) {
+        do throws(Errno) {
+            unsafe mapping = try MemoryMapping(reserving: header.size)
+            try unsafe mapping.mapShared(file, from: 0, at: 0, size: header.size, readOnly: true)
+        } catch {
+            throw .system(error, operation, label, "mapping it")
+        }
+        unsafe base = mapping.base
+        self.header = header
+    }
+
     private static let populatedSize = 64 << 20
 
     var object: UnsafeMutableRawPointer { unsafe base + header.objectOffset }

@@ -88,6 +88,28 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
         }
     }
 
+    /// Lets `body` write a message of at most `byteCount` bytes where the receiver will read it, and sends what it has written: for sources that only then know how much they have, as
+    /// `read(2)`. Nothing is copied. Waits for room for `byteCount` bytes, or until `deadline`.
+    ///
+    /// If `body` throws, or writes nothing, nothing is sent. O(1) but for `body`.
+    ///
+    /// - Throws: ``SendError``: `tooLarge`, `deadline`, `closed`, `peerDied`, `detached`, `damaged`. An error of `body`'s comes out of the result.
+    public mutating func publish<R, E: Error>(
+        upTo byteCount: Int, until deadline: Deadline = .never, _ body: (inout OutputRawSpan) throws(E) -> R
+    ) throws(SendError<Void>) -> Result<R, E> {
+        let place = try unsafe room(for: byteCount, until: deadline)
+        let buffer = unsafe UnsafeMutableRawBufferPointer(start: place, count: byteCount)
+        var span = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
+        do throws(E) {
+            let result = try body(&span)
+            let written = unsafe span.finalize(for: buffer)
+            if written > 0 { publishReserved(written) }
+            return .success(result)
+        } catch {
+            return .failure(error)
+        }
+    }
+
     /// Reserves a message of `byteCount` bytes, to be filled in place and then published; waits for room, or until `deadline`. Until then
     /// the sender can do nothing else; a reservation that is
     /// dropped leaves no trace.
@@ -118,6 +140,15 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
 
     private mutating func publishReserved(_ size: Int) {
         core.publishBytes(size)
+    }
+
+    /// Waits until the receiver has received everything that was sent, or until `deadline`.
+    ///
+    /// Received means that the receiver's call has returned it, or the body that reads it in place has come to its end. Blocks also while there is no receiver.
+    ///
+    /// - Throws: ``SendError``: `deadline`, `closed`, `peerDied`, `detached`, `damaged`; then something was not received.
+    public mutating func waitUntilReceived(until deadline: Deadline = .never) throws(SendError<Void>) {
+        if let reason = core.waitUntilTaken(strategy, until: deadline) { throw SendError(reason, ()) }
     }
 
     /// Waits until a receiver has joined, or until `deadline`; whether one has. Returns at once if there is one.

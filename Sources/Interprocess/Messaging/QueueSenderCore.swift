@@ -182,6 +182,23 @@ struct QueueSenderCore: ~Copyable {
         return session.prepareToSleep(isReady: { hasReached(wanted) })
     }
 
+    /// Waits until the receiver has taken everything that was published; nil when it has, or the reason why that will not be.
+    mutating func waitUntilTaken(_ strategy: WaitStrategy, until deadline: Deadline) -> SendFailure? {
+        while true {
+            if owesControl { payControl() }
+            let isComplete = !owesControl
+            if isComplete && hasReached(position) { return nil }
+            if let failure = failure() { return isComplete && hasReached(position) ? nil : failure }
+            if deadline.hasPassed { return .deadline }
+            if session.poll(strategy, deadline, isReady: { hasReached(position) }) { continue }
+            session.words.senderWants.storeRelaxed(position)
+            if let words = session.prepareToSleep(isReady: { hasReached(position) }) {
+                words.sleep(until: deadline)
+                session.sleeper.cancel()
+            }
+        }
+    }
+
     /// Waits until a receiver has joined.
     mutating func waitForReceiver(_ strategy: WaitStrategy, until deadline: Deadline) -> Bool {
         while true {

@@ -54,15 +54,39 @@ struct QueueWalk {
     }
 
     /// The place after the last published record. O(records).
+    ///
+    /// While both sides are at work, a record that the receiver has taken may be written over under the walk: only what it had not taken after the
+    /// record was read is believed, and otherwise the walk goes on from where the receiver is. It is faster than any receiver.
+    ///
+    /// - Throws: ``QueueDamage`` also if the receiver outran the walk all the time.
     func tail() throws(QueueDamage) -> Place {
         var place = try head().place
-        let start = place.position
-        while let next = try step(place) {
-            place = next.place
+        var start = place.position
+        var restarts = 0
+        while true {
+            let found: (place: Place, header: RecordHeader)?
+            do throws(QueueDamage) {
+                found = try step(place)
+            } catch {
+                guard isOverrun(place) else { throw error }
+                found = nil
+            }
+            // SYNC queue.take: the header was read before this look at `consumed`, both with acquire.
+            if isOverrun(place) {
+                restarts += 1
+                guard restarts < 100_000 else { throw QueueDamage(field: "consumed") }
+                place = try head().place
+                start = place.position
+                continue
+            }
+            guard let found else { return place }
+            place = found.place
             guard place.position &- start <= ringSize else { throw QueueDamage(field: "header.length") }
         }
-        return place
     }
+
+    /// Whether the receiver has gone past `place`, so that what was read there may have been something else's.
+    private func isOverrun(_ place: Place) -> Bool { Int64(bitPattern: consumed &- place.position) > 0 }
 
     /// The record at `place`, and the place after it; nil where nothing is published.
     private func step(_ place: Place) throws(QueueDamage) -> (place: Place, header: RecordHeader)? {
@@ -93,10 +117,11 @@ struct QueueWalk {
         return length > 0 && length % elementSize == 0 ? length / elementSize : nil
     }
 
-    /// What is in the queue.
+    /// What is in the queue. The end first: what was sent meanwhile is not counted, what was received is.
     func statistics() throws(QueueDamage) -> QueueStatistics {
-        let head = try head().place
         let tail = try tail()
+        var head = try head().place
+        if Int64(bitPattern: head.position &- tail.position) > 0 { head = tail }
         return QueueStatistics(
             received: head.sequence, sent: tail.sequence, waitingBytes: Int(tail.position &- head.position), ringBytes: Int(ringSize))
     }

@@ -200,6 +200,15 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     @usableFromInline
     mutating func reasonForNoRoom(_ size: Int) -> SendFailure { core.failure() ?? .full }
 
+    /// Waits until the receiver has received everything that was sent, or until `deadline`.
+    ///
+    /// Received means that the receiver's call has returned it, or the body that reads it in place has come to its end. Blocks also while there is no receiver.
+    ///
+    /// - Throws: ``SendError``: `deadline`, `closed`, `peerDied`, `detached`, `damaged`; then something was not received.
+    public mutating func waitUntilReceived(until deadline: Deadline = .never) throws(SendError<Void>) {
+        if let reason = core.waitUntilTaken(strategy, until: deadline) { throw SendError(reason, ()) }
+    }
+
     /// Waits until a receiver has joined, or until `deadline`; whether one has. Returns at once if there is one.
     public mutating func waitForReceiver(until deadline: Deadline = .never) -> Bool { core.waitForReceiver(strategy, until: deadline) }
 }

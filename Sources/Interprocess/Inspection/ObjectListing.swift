@@ -1,0 +1,114 @@
+import InterprocessSystem
+import SystemPackage
+
+/// Looking at objects without taking part: their files are opened for reading only, no lock is taken, no peer is added.
+extension ObjectDirectory {
+    /// Everything in the directory but files whose names begin with a dot, sorted by name. What is foreign or cannot be read is listed as such.
+    ///
+    /// - Throws: ``InterprocessError`` if the directory cannot be read.
+    public func objects() throws(InterprocessError) -> [ObjectStatus] {
+        let directory = try open(for: "list", path.string)
+        let names: [String]
+        do throws(Errno) {
+            names = try directory.names()
+        } catch {
+            throw .system(error, "list", path.string, "reading the directory")
+        }
+        var objects: [ObjectStatus] = []
+        for name in names where !name.hasPrefix(".") {
+            if let object = try status(of: name, in: directory, "look at") { objects.append(object) }
+        }
+        return objects
+    }
+
+    /// What stands under `name`.
+    ///
+    /// - Throws: ``InterprocessError`` `notFound` if nothing does, or if the directory cannot be read.
+    public func status(of name: ObjectName) throws(InterprocessError) -> ObjectStatus {
+        let directory = try open(for: "look at", name.description)
+        guard let status = try status(of: name.description, in: directory, "look at") else { throw notFound("look at", name.description) }
+        return status
+    }
+
+    func notFound(_ operation: String, _ name: String) -> InterprocessError {
+        InterprocessError(
+            .notFound, operation, name, errno: .noSuchFileOrDirectory, "there is no such object in \(path); 'ipc list' shows what there is")
+    }
+
+    /// What stands under `name`; nil if nothing does, or not any more.
+    func status(of name: String, in directory: borrowing Directory, _ operation: String) throws(InterprocessError) -> ObjectStatus? {
+        var status: FileStatus
+        do throws(Errno) {
+            guard let found = try directory.status(of: name) else { return nil }
+            status = found
+        } catch {
+            throw .system(error, operation, name, "asking for its file's status")
+        }
+        func foreign(_ code: InterprocessError.Code, _ reason: String) -> ObjectStatus {
+            ObjectStatus(
+                fileName: name, size: status.size, owner: status.owner, permissions: status.permissions, isOpen: false,
+                content: .unreadable(InterprocessError(code, operation, name, reason)))
+        }
+        switch status.kind {
+        case .regular: break
+        case .symbolicLink: return foreign(.notASegment, "it is a symbolic link, and links are never followed")
+        case .directory: return foreign(.notASegment, "it is a directory")
+        case .other: return foreign(.notASegment, "it is not a plain file")
+        }
+        if owners == .user && status.owner != currentUserID() {
+            return foreign(.wrongOwner, "it belongs to another user (\(describeUser(status.owner))) and is not trusted")
+        }
+        do throws(Errno) {
+            let file = try directory.open(name, readOnly: true)
+            // What was opened, which may not be what stood there a moment ago.
+            status = try FileStatus(of: file.descriptor)
+            let isOpen = try FileLock.isHeldByAnother(file.descriptor, against: .exclusive)
+            return ObjectStatus(
+                fileName: name, size: status.size, owner: status.owner, permissions: status.permissions, isOpen: isOpen,
+                content: content(of: file.descriptor, status.size, isOpen, operation, name))
+        } catch {
+            return error == .noSuchFileOrDirectory ? nil : foreign(.system, "opening its file: \(error)")
+        }
+    }
+
+    private func content(
+        of file: FileDescriptor, _ size: Int, _ isOpen: Bool, _ operation: String, _ name: String
+    ) -> ObjectStatus.Content {
+        do throws(InterprocessError) {
+            let header = try SegmentHeader(reading: file, fileSize: size, operation, name)
+            let mapping = try SegmentMapping(readOnly: file, header, operation, name)
+            return .object(ObjectDetails(mapping, isOpen: isOpen, name))
+        } catch {
+            return .unreadable(error)
+        }
+    }
+}
+
+extension ObjectDetails {
+    /// - Parameter isOpen: whether anybody has the object open; if not, no peer that the table shows is alive.
+    init(_ mapping: SegmentMapping, isOpen: Bool, _ name: String) {
+        header = mapping.header
+        let isWhole = header.kind == .queue && mapping.hasQueueBlock
+        let recovery = isWhole ? ObjectRecovery.queue : .none
+        peers = PeerTable(mapping: mapping).all().map { peer in
+            ObjectPeer(information: peer, holds: recovery.claims(mapping, peer.id), isAlive: peer.isAlive && isOpen)
+        }
+        queue = isWhole ? Result { () throws(InterprocessError) in try QueueInspection.statistics(mapping, name) } : nil
+        isGarbage = !isOpen && mapping.isGarbageIfAlone
+    }
+}
+
+extension SegmentMapping {
+    /// Whether the segment is large enough for the control block of a queue.
+    fileprivate var hasQueueBlock: Bool { header.dataOffset - header.objectOffset >= SegmentPlan.page }
+
+    /// Whether nothing is lost with the segment, provided that nobody has it open.
+    var isGarbageIfAlone: Bool {
+        guard header.lifetime == .untilLastPeerLeaves else { return false }
+        switch header.kind {
+        case .plain: return true
+        case .queue: return hasQueueBlock && !QueueSegment.isWorthKeeping(self)
+        default: return false
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import Glibc
+
+/// Signals by their names, and what a program does about them.
+public enum Signal {
+    public static let kill = SIGKILL, terminate = SIGTERM, stop = SIGSTOP, `continue` = SIGCONT, interrupt = SIGINT, pipe = SIGPIPE
+    public static let hangUp = SIGHUP, quit = SIGQUIT
+
+    /// Ignores `signal` in this process. With `pipe` ignored, writing to a pipe that nobody reads is the error `EPIPE`.
+    ///
+    /// The corresponding C function is `signal(SIG_IGN)`.
+    public static func ignore(_ signal: Int32) { _ = Glibc.signal(signal, SIG_IGN) }
+
+    /// Whether this process was started with `signal` ignored, as `nohup` and shells without job control do. The corresponding C function is `sigaction`.
+    public static func isIgnored(_ signal: Int32) -> Bool {
+        var action = Glibc.sigaction()
+        guard unsafe sigaction(signal, nil, &action) == 0 else { return false }
+        return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+    }
+
+    /// Holds `signals` back from the calling thread and those that it starts from now on; ``wait(for:)`` takes them.
+    ///
+    /// The corresponding C function is `pthread_sigmask`.
+    public static func block(_ signals: [Int32]) {
+        var set = signalSet(signals)
+        unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+    }
+
+    /// Waits until one of `signals`, which every thread blocks, comes; returns it. The corresponding C function is `sigwait`.
+    public static func wait(for signals: [Int32]) -> Int32 {
+        var set = signalSet(signals)
+        var signal: Int32 = 0
+        while unsafe sigwait(&set, &signal) != 0 {}
+        return signal
+    }
+
+    /// Ends this process by `signal`, so that whoever waits for it sees that it was. To be called by a thread that blocks nothing needed meanwhile.
+    ///
+    /// The corresponding C functions are `signal(SIG_DFL)` and `raise`.
+    public static func endProcess(by signal: Int32) -> Never {
+        _ = Glibc.signal(signal, SIG_DFL)
+        var set = signalSet([signal])
+        unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
+        raise(signal)
+        // Only a signal whose default is to be ignored comes here.
+        _exit(128 + signal)
+    }
+
+    private static func signalSet(_ signals: [Int32]) -> sigset_t {
+        var set = sigset_t()
+        unsafe sigemptyset(&set)
+        for signal in signals { unsafe sigaddset(&set, signal) }
+        return set
+    }
+}
+
+/// Ends this process at once: nothing is flushed, no handler runs, and what it shares sees a death. The corresponding C function is `_exit`.
+public func endProcessAtOnce(status: Int32) -> Never { _exit(status) }

@@ -1,0 +1,4 @@
+import ArgumentParser
+struct Demo: ParsableCommand {}
+struct DemoSender: ParsableCommand {}
+struct DemoReceiver: ParsableCommand {}

@@ -1,0 +1,116 @@
+import ArgumentParser
+import Interprocess
+import InterprocessSystem
+import SystemPackage
+
+/// `ipc list`.
+struct List: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show every object of this user.",
+        discussion: """
+            One line for each: its name, what it is, its size and age, how many processes have it open, how many messages wait in a queue, and \
+            whether anybody is there. Objects that nobody has open are abandoned; those of them that hold nothing are what 'ipc gc' removes. \
+            Looking disturbs nobody.
+            """)
+
+    @OptionGroup var location: DirectoryOption
+    @Flag(help: "Print one JSON object instead of a table.")
+    var json = false
+
+    func run() throws {
+        let directory = location.objects
+        let objects = try directory.objects()
+        if json { return try Output.write(Self.json(objects, directory).description + "\n") }
+        if objects.isEmpty { return try Output.write("There are no objects in \(directory.path).\n") }
+        var table = TextRows(
+            .left("name"), .left("kind"), .right("size"), .right("age"), .right("peers"), .right("waiting"), .left("state"))
+        table.rows = objects.map { Self.row($0) }
+        try Output.write(table.text())
+    }
+
+    private static func row(_ object: ObjectStatus) -> [String] {
+        guard let details = object.details else {
+            return [printable(object.fileName), "foreign", byteCount(object.size), "", "", "", object.stateText]
+        }
+        let waiting =
+            switch details.queue {
+            case .success(let statistics): "\(statistics.waiting)"
+            case .failure: "?"
+            case nil: ""
+            }
+        let living = details.peers.count { $0.isAlive }
+        return [
+            printable(object.fileName), details.kindText, byteCount(object.size), ageText(since: details.header.createdNanoseconds),
+            "\(living)", waiting, object.stateText,
+        ]
+    }
+
+    private static func json(_ objects: [ObjectStatus], _ directory: ObjectDirectory) -> JSONValue {
+        .object([("directory", .string(directory.path.string)), ("objects", .array(objects.map(\.json)))])
+    }
+}
+
+extension ObjectStatus {
+    /// The last column.
+    var stateText: String {
+        switch content {
+        case .unreadable(let error): return error.reason
+        case .object(let details):
+            if case .failure(let error) = details.queue { return "\(isOpen ? "alive" : "abandoned"), \(error.reason)" }
+            if isOpen { return "alive" }
+            if details.isGarbage { return "abandoned" }
+            return details.header.lifetime == .untilRemoved ? "abandoned, kept until removed" : "abandoned, kept for its messages"
+        }
+    }
+
+    var json: JSONValue {
+        var members: [(String, JSONValue)] = [("name", .string(fileName)), ("size", .int(size)), ("owner", .int(Int(owner)))]
+        switch content {
+        case .unreadable(let error):
+            members += [("state", "unreadable"), ("reason", .string(error.reason))]
+        case .object(let details):
+            let header = details.header
+            members += [
+                ("state", .string(isOpen ? "alive" : "abandoned")), ("garbage", .bool(details.isGarbage)),
+                ("kind", .string("\(header.kind)")), ("element", .string(header.element.size == 0 ? "bytes" : header.element.identifier)),
+                ("elementSize", .int(header.element.size)), ("capacity", .int(header.capacity)),
+                ("lifetime", .string("\(header.lifetime)")), ("created", .unsigned(header.createdNanoseconds)),
+                ("creatorPID", .int(Int(header.creatorPID))), ("creator", .string(header.creatorProgram)),
+                ("peers", .int(details.peers.count { $0.isAlive })),
+            ]
+            switch details.queue {
+            case .success(let statistics):
+                members += [
+                    ("waiting", .unsigned(statistics.waiting)), ("waitingBytes", .int(statistics.waitingBytes)),
+                    ("sent", .unsigned(statistics.sent)), ("received", .unsigned(statistics.received)),
+                ]
+            case .failure(let error): members += [("waiting", nil), ("reason", .string(error.reason))]
+            case nil: break
+            }
+        }
+        return .object(members)
+    }
+}
+
+extension ObjectDetails {
+    /// "queue of UInt64", "queue of bytes", "segment".
+    var kindText: String {
+        guard header.kind == .queue else { return "\(header.kind)" }
+        return header.element.size == 0 ? "queue of bytes" : "queue of \(header.element.identifier)"
+    }
+}
+
+/// How long ago a wall-clock time was: "5 s", "12 min", "3 h", "40 d".
+func ageText(since nanoseconds: UInt64) -> String {
+    let now = wallClockNanoseconds()
+    let seconds = (now > nanoseconds ? now - nanoseconds : 0) / 1_000_000_000
+    switch seconds {
+    case ..<120: return "\(seconds) s"
+    case ..<7200: return "\(seconds / 60) min"
+    case ..<172_800: return "\(seconds / 3600) h"
+    default: return "\(seconds / 86400) d"
+    }
+}
+
+/// A name as a terminal may show it: of something foreign it may hold anything.
+func printable(_ name: String) -> String { String(name.map { $0.isNewline || $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f } ? "?" : $0 }) }

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Interprocess
+
+/// `ipc remove`.
+struct Remove: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Remove objects by name.",
+        discussion: """
+            The name is free at once. Processes that have the object open keep working with it; its memory is given back when the last of them \
+            has left. Objects that are damaged or of another version are removed too; files that are none of the library's only with --force.
+            """)
+
+    @Argument(help: ArgumentHelp("The objects' names.", valueName: "name"))
+    var names: [String]
+    @OptionGroup var location: DirectoryOption
+    @Flag(help: "Also remove what is no object of this library, unless it is a directory.")
+    var force = false
+
+    func run() throws {
+        var failed = false
+        for name in names {
+            do {
+                let removed = try remove(name)
+                try Output.write("removed \(printable(name))\(removed.isOpen ? "; who has it open keeps working with it" : "")\n")
+            } catch let error as InterprocessError {
+                let advice = error.code == .notASegment && !force ? " ('ipc remove --force' removes it anyway)" : ""
+                Output.standardError("ipc: cannot remove '\(printable(name))': \(error.reason)\(advice)\n")
+                failed = true
+            }
+        }
+        if failed { throw ExitCode(1) }
+    }
+
+    private func remove(_ name: String) throws -> ObjectStatus {
+        if force { return try location.objects.removeAnything(named: name) }
+        return try location.objects.remove(try ObjectName(name))
+    }
+}
+
+/// `ipc gc`.
+struct CollectGarbage: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gc", abstract: "Remove what killed processes have left over.",
+        discussion: """
+            Removes objects that were to live until their last peer leaves, that nobody has open, and that hold no message which was not \
+            received. Each is locked against everybody while that is proven. Objects that somebody uses, or that are kept until removed, and \
+            foreign files are never touched.
+            """)
+
+    @OptionGroup var location: DirectoryOption
+    @Flag(help: "Only say what would be removed.")
+    var dryRun = false
+
+    func run() throws {
+        let directory = location.objects
+        let found = dryRun ? try directory.objects().filter { $0.details?.isGarbage == true } : try directory.collectGarbage()
+        for object in found {
+            try Output.write("\(dryRun ? "would remove" : "removed") \(object.fileName) (\(byteCount(object.size)))\n")
+        }
+        if found.isEmpty { try Output.write("There is nothing to remove in \(directory.path).\n") }
+    }
+}

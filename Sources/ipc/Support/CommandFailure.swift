@@ -1,0 +1,54 @@
+import ArgumentParser
+import Interprocess
+import InterprocessSystem
+import SystemPackage
+
+let layoutVersion = LayoutTable.version
+
+/// The end of a command that did not do what it should: one line, and a status.
+struct CommandFailure: Error, CustomStringConvertible {
+    let description: String
+    let status: Int32
+
+    init(_ description: String, status: Int32 = 1) {
+        self.description = description
+        self.status = status
+    }
+
+    /// Prints the line and ends the process, without the ends of values: what they would close counts as dead to others.
+    func end() -> Never {
+        Output.standardError("ipc: \(description)\n")
+        endProcessAtOnce(status: status)
+    }
+}
+
+/// Writing to the standard streams, unbuffered, so that nothing is half written when a process is killed.
+enum Output {
+    /// Writes to standard output.
+    ///
+    /// - Throws: ``CommandFailure`` if it cannot be written.
+    static func write(_ text: String) throws {
+        do {
+            try FileDescriptor.standardOutput.writeAll(text.utf8)
+        } catch let error as Errno {
+            throw error == .brokenPipe ? CommandFailure("standard output was closed") : CommandFailure("cannot write standard output: \(error)")
+        }
+    }
+
+    static func standardError(_ text: String) { _ = try? FileDescriptor.standardError.writeAll(text.utf8) }
+}
+
+extension StandardStreams {
+    /// Makes the standard streams safe: a closed one becomes `/dev/null` before a file of the library's gets its number, and a pipe that nobody reads
+    /// is an error and not the end. To be called first.
+    static func prepare() {
+        let closed = fillClosed()
+        if closed.contains(.standardInput) { unsafe isInputClosed = true }
+        if closed.contains(.standardOutput) { unsafe isOutputClosed = true }
+        Signal.ignore(Signal.pipe)
+    }
+
+    /// Set once, before there is a second thread.
+    nonisolated(unsafe) private(set) static var isInputClosed = false
+    nonisolated(unsafe) private(set) static var isOutputClosed = false
+}

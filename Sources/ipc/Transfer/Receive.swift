@@ -1,0 +1,73 @@
+import ArgumentParser
+import Interprocess
+import InterprocessSystem
+import SystemPackage
+
+/// `ipc receive`.
+struct Receive: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write what comes through a queue of bytes to standard output.",
+        discussion: """
+            Writes each message from where it stands in shared memory, and ends when the sender has closed. Either side may start first; the \
+            queue is made if there is none. A message that could not be written counts as not received and stays for the next receiver.
+
+            \(TransferStatus.help)
+            """)
+
+    @Argument(help: "The queue's name.")
+    var name: String
+    @OptionGroup var location: DirectoryOption
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Room in the queue if it is made now, or that it must have: 64K, 16M, 1G (default: 4M).", valueName: "bytes"),
+        transform: parseSize)
+    var capacity: Int?
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Give up when nothing came for so long (default: never).", valueName: "seconds"),
+        transform: parseSeconds)
+    var timeout: Duration?
+
+    func run() throws {
+        if unsafe StandardStreams.isOutputClosed { throw CommandFailure("standard output is closed; there is nowhere to write to") }
+        let cleanUp = EndOfSegment()
+        Interruption.prepare { cleanUp.run() }
+        var receiver = try ByteReceiver(
+            from: try ObjectName(name), capacity: capacity, options: QueueOptions(directory: location.objects))
+        cleanUp.set(receiver.segment, keepsMessages: true)
+        var received = 0
+        while let result = try next(&receiver, after: received) {
+            do {
+                received += try result.get()
+            } catch {
+                throw Self.failure(error, after: received)
+            }
+        }
+    }
+
+    /// Writes the next message; nil at the end.
+    private func next(_ receiver: inout ByteReceiver, after received: Int) throws(CommandFailure) -> Result<Int, Errno>? {
+        do throws(ReceiveError) {
+            return try receiver.receive(until: timeout.map { .after($0) } ?? .never) { bytes throws(Errno) in
+                try bytes.writeAll(to: .standardOutput)
+                return bytes.byteCount
+            }
+        } catch {
+            throw error.failure(after: byteCount(received), timeout: timeout)
+        }
+    }
+
+    private static func failure(_ error: Errno, after received: Int) -> CommandFailure {
+        let what = error == .brokenPipe ? "standard output was closed" : "cannot write standard output: \(error)"
+        return CommandFailure("\(what); \(byteCount(received)) had been written", status: TransferStatus.failed)
+    }
+}
+
+extension RawSpan {
+    fileprivate func writeAll(to file: FileDescriptor) throws(Errno) {
+        do {
+            _ = try unsafe withUnsafeBytes { unsafe try file.writeAll($0) }
+        } catch {
+            throw error as? Errno ?? .ioError
+        }
+    }
+}

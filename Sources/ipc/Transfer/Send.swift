@@ -1,0 +1,149 @@
+import ArgumentParser
+import Interprocess
+import InterprocessSystem
+import SystemPackage
+
+/// `ipc send`.
+struct Send: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Send standard input through a queue of bytes.",
+        discussion: """
+            Reads standard input straight into shared memory, up to 1 MiB at a time, and ends when the receiver has taken everything: so an exit \
+            status of 0 means received. Either side may start first; the queue is made if there is none. While it is full, nothing is read. \
+            With --no-wait it ends when everything is in the queue, where it stays for a receiver to come.
+
+            When it cannot finish, the receiver is told that the sender died, never that this was the end.
+
+            \(TransferStatus.help)
+            """)
+
+    @Argument(help: "The queue's name.")
+    var name: String
+    @OptionGroup var location: DirectoryOption
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Room in the queue if it is made now, or that it must have: 64K, 16M, 1G (default: 4M).", valueName: "bytes"),
+        transform: parseSize)
+    var capacity: Int?
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Give up when nothing was received for so long (default: never).", valueName: "seconds"),
+        transform: parseSeconds)
+    var timeout: Duration?
+    @Flag(inversion: .prefixedNo, help: "Wait until the receiver has taken everything.")
+    var wait = true
+
+    func run() throws {
+        if unsafe StandardStreams.isInputClosed { throw CommandFailure("standard input is closed; there is nothing to send") }
+        var sending = try Sending(
+            to: try ObjectName(name), capacity: capacity, options: QueueOptions(directory: location.objects), timeout: timeout)
+        try sending.all(of: .standardInput)
+        if wait { try sending.waitUntilReceived() }
+    }
+}
+
+/// One run of `ipc send`.
+private struct Sending: ~Copyable {
+    private var sender: ByteSender
+    private let timeout: Duration?
+    private let chunk: Int
+    private var sent = 0
+    /// Whether the queue had messages of others when this sender came: then it stays, whatever happens.
+    private let isForOthersToo: Bool
+
+    init(to name: ObjectName, capacity: Int?, options: QueueOptions, timeout: Duration?) throws {
+        let cleanUp = EndOfSegment()
+        Interruption.prepare { cleanUp.run() }
+        let sender = try ByteSender(to: name, capacity: capacity, options: options)
+        let waiting = try QueueInspection.validate(sender.segment).waiting
+        cleanUp.set(sender.segment, keepsMessages: waiting > 0)
+        self.timeout = timeout
+        isForOthersToo = waiting > 0
+        // Two of them fit, so that one is read while the other is written.
+        chunk = max(1, min(1 << 20, sender.maximumMessageSize / 2))
+        self.sender = sender
+    }
+
+    mutating func all(of input: FileDescriptor) throws {
+        while try next(of: input) {}
+        // A queue without a message would not be there for a receiver that comes later.
+        if sent == 0 { try publishNothing() }
+    }
+
+    /// Sends what one read brings; false at the end.
+    private mutating func next(of input: FileDescriptor) throws -> Bool {
+        while true {
+            let received = receivedMessages
+            do throws(SendError<Void>) {
+                let result = try sender.publish(upTo: chunk, until: deadline) { (span: inout OutputRawSpan) throws(Errno) -> Int in
+                    try span.appendOneRead(from: input)
+                }
+                switch result {
+                case .success(let count):
+                    sent += count
+                    return count > 0
+                case .failure(let error): fail(CommandFailure("cannot read standard input: \(error); \(progress)"))
+                }
+            } catch {
+                // Something was received, but not enough: that is no standstill.
+                if error.reason == .deadline && receivedMessages != received { continue }
+                fail(error.reason)
+            }
+        }
+    }
+
+    private mutating func publishNothing() throws {
+        do throws(SendError<Void>) {
+            try sender.send(RawSpan(), until: deadline)
+        } catch {
+            fail(error.reason)
+        }
+    }
+
+    mutating func waitUntilReceived() throws {
+        while true {
+            let received = receivedMessages
+            do throws(SendError<Void>) {
+                return try sender.waitUntilReceived(until: deadline)
+            } catch {
+                if error.reason == .deadline && receivedMessages != received { continue }
+                fail(error.reason)
+            }
+        }
+    }
+
+    private var deadline: Deadline { timeout.map { .after($0) } ?? .never }
+    private var statistics: QueueStatistics? { try? QueueInspection.validate(sender.segment) }
+    private var receivedMessages: UInt64? { statistics?.received }
+    private var progress: String { "\(byteCount(received)) of the \(byteCount(sent)) sent had been received" }
+    /// What waits in the queue is counted with the few bytes that stand before each message.
+    private var received: Int { max(0, sent - (statistics.map { $0.waiting == 0 ? 0 : $0.waitingBytes } ?? 0)) }
+
+    private func fail(_ reason: SendFailure) -> Never {
+        fail(reason.failure(received: byteCount(received), of: byteCount(sent), timeout: timeout))
+    }
+
+    /// Ends the process without closing the queue, so that the receiver is told of a death. Takes the queue away if nobody can make use of it; the receiver
+    /// that has closed it may take a moment to leave.
+    private func fail(_ failure: CommandFailure) -> Never {
+        if !isForOthersToo {
+            let patience = MonotonicInstant.now.advanced(by: .milliseconds(failure.status == TransferStatus.peerClosed ? 500 : 0))
+            while !sender.segment.removeNameIfAlone() && MonotonicInstant.now < patience { sleepThread(for: .milliseconds(1)) }
+        }
+        failure.end()
+    }
+}
+
+extension OutputRawSpan {
+    /// Appends what one `read(2)` brings, at most what there is room for; returns how many bytes, 0 at the end of the file.
+    fileprivate mutating func appendOneRead(from file: FileDescriptor) throws(Errno) -> Int {
+        try unsafe withUnsafeMutableBytes { (buffer, count) throws(Errno) in
+            do {
+                let read = try unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
+                count += read
+                return read
+            } catch {
+                throw error as? Errno ?? .ioError
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import Interprocess
+
+/// The exit statuses of `ipc send` and `ipc receive`, and the words that go with them.
+enum TransferStatus {
+    static let failed: Int32 = 1
+    static let peerDied: Int32 = 3
+    static let timeout: Int32 = 4
+    static let peerClosed: Int32 = 5
+
+    /// The part of the help that both commands share.
+    static let help = """
+        Exit statuses:
+          0    all was sent and received (send --no-wait: all is in the queue)
+          1    the queue could not be opened, or the input read, or the output written
+          3    the other side died: it was killed, or ended because of an error
+          4    nothing moved for as long as --timeout says
+          5    the other side closed the queue before everything was received
+          64   the arguments are wrong
+          130  Ctrl-C (128 + the signal's number, as shells have it)
+        """
+
+    /// "ipc, pid 123".
+    static func describe(_ notice: DeathNotice) -> String {
+        notice.pid == 0 ? "unknown process" : "\(notice.program.isEmpty ? "unknown program" : notice.program), pid \(notice.pid)"
+    }
+
+    static func describe(_ duration: Duration) -> String {
+        let seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
+        return seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(formatted(seconds, digits: 3)) s"
+    }
+}
+
+extension ReceiveError {
+    /// As the end of `ipc receive`, after `received`.
+    func failure(after received: String, timeout: Duration?) -> CommandFailure {
+        switch self {
+        case .peerDied(let notice):
+            CommandFailure("the sender (\(TransferStatus.describe(notice))) died; \(received) had been received", status: TransferStatus.peerDied)
+        case .deadline:
+            CommandFailure(
+                "nothing came for \(TransferStatus.describe(timeout ?? .zero)); \(received) had been received", status: TransferStatus.timeout)
+        default: CommandFailure("\(self); \(received) had been received", status: TransferStatus.failed)
+        }
+    }
+}
+
+extension SendFailure {
+    /// As the end of `ipc send`, when `received` of `sent` have got there.
+    func failure(received: String, of sent: String, timeout: Duration?) -> CommandFailure {
+        let rest = "\(received) of the \(sent) sent had been received"
+        switch self {
+        case .peerDied(let notice):
+            return CommandFailure("the receiver (\(TransferStatus.describe(notice))) died; \(rest)", status: TransferStatus.peerDied)
+        case .closed: return CommandFailure("the receiver has closed the queue; \(rest)", status: TransferStatus.peerClosed)
+        case .deadline, .full:
+            return CommandFailure("nothing was received for \(TransferStatus.describe(timeout ?? .zero)); \(rest)", status: TransferStatus.timeout)
+        default: return CommandFailure("\(SendError(self, ())); \(rest)", status: TransferStatus.failed)
+        }
+    }
+}
