@@ -56,13 +56,35 @@ let package = Package(
         // Examples, each two small programs.
         .executableTarget(name: "FirstSender", dependencies: ["Interprocess"], path: "Examples/01-Queue/Sender", swiftSettings: strict),
         .executableTarget(name: "FirstReceiver", dependencies: ["Interprocess"], path: "Examples/01-Queue/Receiver", swiftSettings: strict),
+        // What tests need of C: fork, mount.
+        .target(name: "CTestSupport", path: "Tests/CTestSupport"),
+        // What tests share: directories of their own, watchdogs, processes to start and kill.
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "CTestSupport", "Interprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/TestSupport", swiftSettings: strict),
         // The processes that the tests start and kill.
         .executableTarget(
-            name: "TestPeer", dependencies: ["Interprocess", "InterprocessSystem"], path: "Tests/TestPeer", swiftSettings: strict),
+            name: "TestPeer",
+            dependencies: [
+                "CTestSupport", "TestSupport", "Interprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/TestPeer", swiftSettings: strict),
         .testTarget(
-            name: "InterprocessSystemTests", dependencies: ["InterprocessSystem", "TestPeer"], swiftSettings: strict),
+            name: "InterprocessSystemTests",
+            dependencies: [
+                "CTestSupport", "TestSupport", "InterprocessSystem", "TestPeer", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict),
         .testTarget(
-            name: "InterprocessTests", dependencies: ["Interprocess", "InterprocessSystem", "TestPeer", "ipc"], swiftSettings: strict),
+            name: "InterprocessTests",
+            dependencies: [
+                "CTestSupport", "TestSupport", "CInterprocess", "Interprocess", "InterprocessSystem", "TestPeer", "ipc",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            exclude: ["Golden"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

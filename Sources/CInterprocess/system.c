@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -88,6 +89,7 @@ const int ipc_set_pipe_size = F_SETPIPE_SZ, ipc_get_descriptor_flags = F_GETFD;
 const int ipc_ofd_setlk = F_OFD_SETLK, ipc_ofd_setlkw = F_OFD_SETLKW, ipc_ofd_getlk = F_OFD_GETLK;
 
 int ipc_at_fork_child(void (*child)(void)) { return pthread_atfork(NULL, NULL, child); }
+int ipc_spawn_close_from(void *actions, int first) { return posix_spawn_file_actions_addclosefrom_np(actions, first); }
 void *ipc_map_failed(void) { return MAP_FAILED; }
 char **ipc_environment(void) {
   extern char **environ;

@@ -41,7 +41,8 @@ public enum MemoryFile {
         }
         // The file is born with mode 0777: whoever gets a read-only descriptor could open it for writing through /proc.
         try file.descriptor.setPermissions(.ownerReadWrite)
-        try file.descriptor.reserve(size: size)
+        // Nothing cannot be reserved (EINVAL).
+        if size > 0 { try file.descriptor.reserve(size: size) }
         return file
     }
 

@@ -50,9 +50,11 @@ public struct ChildProcess: ~Copyable, Sendable {
         for (index, (_, theirs)) in descriptors.enumerated() {
             unsafe posix_spawn_file_actions_adddup2(&actions, free + CInt(index), theirs)
         }
-        for index in descriptors.indices {
-            unsafe posix_spawn_file_actions_addclose(&actions, free + CInt(index))
-        }
+        // All others: those just used, and what a library of somebody else's has left open without close-on-exec.
+        let kept = Set(descriptors.map(\.1))
+        let end = max(3, (kept.max() ?? 2) + 1)
+        for number in 3..<end where !kept.contains(number) { unsafe posix_spawn_file_actions_addclose(&actions, number) }
+        unsafe ipc_spawn_close_from(&actions, end)
 
         var variables: [String] = environment.map { "\($0.key)=\($0.value)" }
         var inherited = unsafe ipc_environment()

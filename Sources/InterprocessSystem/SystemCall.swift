@@ -49,7 +49,7 @@ public enum SystemCallFaults {
     private static let faults = Mutex<[Fault]>([])
 
     /// Runs `body` while the call `name`, made by this thread, fails with `error` once, after `skip` calls that are let through.
-    public static func withFault<R, E: Error>(
+    public static func withFault<R: ~Copyable, E: Error>(
         _ name: SystemCallName, _ error: Errno, afterSkipping skip: Int = 0, _ body: () throws(E) -> R
     ) throws(E) -> R {
         let thread = ThreadID.current
