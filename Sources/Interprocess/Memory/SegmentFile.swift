@@ -293,9 +293,14 @@ extension SegmentFile {
         }
     }
 
-    /// Removes the name of the segment, if it still is this segment's and nobody else has it open. Returns whether nobody else had.
-    func removeIfAlone(_ place: SegmentPlace) -> Bool {
+    /// Gives up this opening's lock and removes the name of the segment, if it still is this segment's and nobody else has it open. Returns whether nobody else had.
+    ///
+    /// - Parameter keepAbandoned: asked once nobody else can be there: whether it holds something that must not be lost.
+    func removeIfAlone(_ place: SegmentPlace, unless keepAbandoned: (SegmentMapping) -> Bool) -> Bool {
+        // The shared lock first: of two that leave at once, each would find the other there otherwise, and nobody would remove the name.
+        try? FileLock.unlock(descriptor)
         guard (try? FileLock.tryLock(descriptor, .exclusive)) == true else { return false }
+        if keepAbandoned(mapping) { return true }
         if let directory = try? place.directory.open(for: "remove", place.label), let status = try? FileStatus(of: descriptor) {
             try? SegmentFile.unlink(place, in: directory, ifStill: status)
         }

@@ -66,7 +66,7 @@ public final class Segment: @unchecked Sendable {
         if !attachment.isForeign {
             Keeper.current.detach(attachment)
             registration.end()
-            if let place, header.lifetime == .untilLastPeerLeaves, !keepAbandoned(mapping) { _ = file.removeIfAlone(place) }
+            if let place, header.lifetime == .untilLastPeerLeaves { _ = file.removeIfAlone(place, unless: keepAbandoned) }
         }
     }
 
