@@ -58,11 +58,21 @@ let package = Package(
         .executableTarget(name: "FirstReceiver", dependencies: ["Interprocess"], path: "Examples/01-Queue/Receiver", swiftSettings: strict),
         // The processes that the tests start and kill.
         .executableTarget(
-            name: "TestPeer", dependencies: ["Interprocess", "InterprocessSystem"], path: "Tests/TestPeer", swiftSettings: strict),
+            name: "TestPeer", dependencies: ["Interprocess", "InterprocessSystem", "QueueTestSupport", "CTestSupport"], path: "Tests/TestPeer", swiftSettings: strict),
+        // What the tests of the queue and their processes share.
+        .target(
+            name: "QueueTestSupport", dependencies: ["Interprocess", "InterprocessSystem"], path: "Tests/QueueTestSupport",
+            swiftSettings: strict),
+        // Forking, and single steps of the processor, for the tests only.
+        .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(
             name: "InterprocessSystemTests", dependencies: ["InterprocessSystem", "TestPeer"], swiftSettings: strict),
         .testTarget(
-            name: "InterprocessTests", dependencies: ["Interprocess", "InterprocessSystem", "TestPeer", "ipc"], swiftSettings: strict),
+            name: "InterprocessTests",
+            dependencies: [
+                "Interprocess", "InterprocessSystem", "TestPeer", "ipc", "QueueTestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
