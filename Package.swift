@@ -58,7 +58,7 @@ let package = Package(
         .executableTarget(name: "FirstReceiver", dependencies: ["Interprocess"], path: "Examples/01-Queue/Receiver", swiftSettings: strict),
         // The processes that the tests start and kill.
         .executableTarget(
-            name: "TestPeer", dependencies: ["Interprocess", "InterprocessSystem", "QueueTestSupport", "CTestSupport"], path: "Tests/TestPeer", swiftSettings: strict),
+            name: "TestPeer", dependencies: ["Interprocess", "InterprocessSystem", "QueueTestSupport", "CTestSupport", .product(name: "SystemPackage", package: "swift-system")], path: "Tests/TestPeer", swiftSettings: strict),
         // What the tests of the queue and their processes share.
         .target(
             name: "QueueTestSupport", dependencies: ["Interprocess", "InterprocessSystem"], path: "Tests/QueueTestSupport",
