@@ -69,9 +69,13 @@ let package = Package(
         .executableTarget(
             name: "TestPeer",
             dependencies: [
-                "CTestSupport", "TestSupport", "Interprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system"),
+                "CTestSupport", "QueueTestSupport", "TestSupport", "Interprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/TestPeer", swiftSettings: strict),
+        // What the tests of the queue and their processes share.
+        .target(
+            name: "QueueTestSupport", dependencies: ["Interprocess", "InterprocessSystem"], path: "Tests/QueueTestSupport",
+            swiftSettings: strict),
         .testTarget(
             name: "InterprocessSystemTests",
             dependencies: [
@@ -81,7 +85,7 @@ let package = Package(
         .testTarget(
             name: "InterprocessTests",
             dependencies: [
-                "CTestSupport", "TestSupport", "CInterprocess", "Interprocess", "InterprocessSystem", "TestPeer", "ipc",
+                "CTestSupport", "QueueTestSupport", "TestSupport", "CInterprocess", "Interprocess", "InterprocessSystem", "TestPeer", "ipc",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             exclude: ["Golden"], swiftSettings: strict),

@@ -4,16 +4,22 @@ import Glibc
 typealias Command = @Sendable ([String]) throws -> Void
 
 // One dictionary for each topic, in a file of its own.
-let commands: [String: Command] = [segmentCommands, systemCommands].reduce(into: [:]) { all, some in
+let commands: [String: Command] = [segmentCommands, systemCommands, queueCommands].reduce(into: [:]) { all, some in
     all.merge(some) { _, _ in preconditionFailure("two commands of one name") }
 }
 
-guard CommandLine.arguments.count > 1, let command = commands[CommandLine.arguments[1]] else {
+/// Runs the command that `arguments` begin with.
+func runTopic(_ arguments: [String]) throws {
+    guard let name = arguments.first, let command = commands[name] else { preconditionFailure("there is no command \(arguments)") }
+    try command(Array(arguments.dropFirst()))
+}
+
+guard CommandLine.arguments.count > 1, commands[CommandLine.arguments[1]] != nil else {
     say("usage: TestPeer COMMAND [ARGUMENT …]; commands: \(commands.keys.sorted().joined(separator: " "))")
     exit(64)
 }
 do {
-    try command(Array(CommandLine.arguments.dropFirst(2)))
+    try runTopic(Array(CommandLine.arguments.dropFirst()))
 } catch {
     say("error \(error)")
     exit(1)

@@ -1,0 +1,100 @@
+#define _GNU_SOURCE
+#include "CTestSupport.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+int ct_fork(void) { return fork(); }
+
+static volatile long counted, changed, kill_at, kill_at_change, kill_after, since_change;
+static volatile int stepping, stopping;
+static const uint64_t *watched;
+static uint64_t *before;
+static uint64_t watched_words;
+
+void ct_step_watch(const void *bytes, uint64_t count) {
+  watched = bytes;
+  watched_words = count / 8;
+  before = malloc(count);
+}
+
+long ct_step_instructions(void) { return counted; }
+long ct_step_changes(void) { return changed; }
+
+#if defined(__x86_64__)
+
+#define TRAP_FLAG 0x100
+
+static void die(void) { syscall(SYS_kill, syscall(SYS_getpid), SIGKILL); }
+
+// Copies what differs. Other processes and threads may write meanwhile: their changes count too.
+static int look(void) {
+  int differs = 0;
+  for (uint64_t i = 0; i < watched_words; i++) {
+    uint64_t now = ((const volatile uint64_t *)watched)[i];
+    if (now != before[i]) {
+      before[i] = now;
+      differs = 1;
+    }
+  }
+  return differs;
+}
+
+static void on_trap(int signal, siginfo_t *info, void *context) {
+  (void)signal;
+  (void)info;
+  greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+  if (stopping) {
+    registers[REG_EFL] &= ~TRAP_FLAG;
+    stepping = 0;
+    return;
+  }
+  if (!stepping) {
+    stepping = 1;
+    registers[REG_EFL] |= TRAP_FLAG;
+    if (kill_at == 0) die();
+    return;
+  }
+  counted++;
+  if (watched && look()) {
+    changed++;
+    if (changed == kill_at_change) since_change = 0;
+  }
+  if (kill_at_change >= 0 && changed >= kill_at_change && since_change++ >= kill_after) die();
+  if (kill_at >= 0 && counted >= kill_at) die();
+}
+
+void ct_step_begin(long instructions, long changes, long after) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_sigaction = on_trap;
+  action.sa_flags = SA_SIGINFO | SA_NODEFER;
+  sigaction(SIGTRAP, &action, 0);
+  if (watched) look();
+  counted = changed = since_change = 0;
+  kill_at = instructions;
+  kill_at_change = changes;
+  kill_after = after;
+  stepping = stopping = 0;
+  __asm__ volatile("int3" ::: "memory");
+}
+
+void ct_step_end(void) {
+  stopping = 1;
+  __asm__ volatile("nop" ::: "memory");
+}
+
+#else
+
+void ct_step_begin(long instructions, long changes, long after) {
+  (void)instructions;
+  (void)changes;
+  (void)after;
+}
+void ct_step_end(void) {}
+
+#endif
