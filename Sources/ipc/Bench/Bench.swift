@@ -10,7 +10,7 @@ struct Bench: ParsableCommand {
             Every case runs in two fresh processes pinned to their processors. The cases take turns in every round, so that what else the \
             machine does falls on all of them: compare figures of one run, and ratios before figures.
             """,
-        subcommands: [Queue.self])
+        subcommands: [Queue.self, DeathBench.self])
 
     /// `ipc bench queue`.
     struct Queue: ParsableCommand {

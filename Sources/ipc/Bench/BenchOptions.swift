@@ -88,16 +88,18 @@ struct BenchDestination {
         }
     }
 
-    func write(_ report: BenchmarkReport) throws {
+    func write(_ report: BenchmarkReport) throws { try write(tables: report.tables, jsonLines: report.jsonLines) }
+
+    func write(tables: String, jsonLines: String) throws {
         if isStandardOutput {
-            try FileDescriptor.standardOutput.writeAll(report.jsonLines.utf8)
+            try FileDescriptor.standardOutput.writeAll(jsonLines.utf8)
             return
         }
         if let path {
             let file = try FileDescriptor.open(
                 path, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: Self.permissions)
-            try file.closeAfter { _ = try file.writeAll(report.jsonLines.utf8) }
+            try file.closeAfter { _ = try file.writeAll(jsonLines.utf8) }
         }
-        try FileDescriptor.standardOutput.writeAll(report.tables.utf8)
+        try FileDescriptor.standardOutput.writeAll(tables.utf8)
     }
 }
