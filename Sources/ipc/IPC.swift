@@ -16,7 +16,8 @@ struct IPC: AsyncParsableCommand {
             CommandGroup(name: "Try:", subcommands: [Demo.self, Send.self, Receive.self]),
             CommandGroup(name: "Look and clean up:", subcommands: [List.self, Who.self, Remove.self, CollectGarbage.self, Layout.self]),
             CommandGroup(name: "Measure:", subcommands: [Bench.self]),
-            CommandGroup(name: "Started by others:", subcommands: [BenchWorker.self, BenchVictim.self, DemoSender.self, DemoReceiver.self]),
+            CommandGroup(
+                name: "Started by others:", subcommands: [BenchWorker.self, BenchVictim.self, DemoSender.self, DemoReceiver.self]),
         ])
 
     /// Parses and runs; every failure ends in one line and a status.

@@ -1,9 +1,10 @@
 import CInterprocess
-@testable import InterprocessSystem
 import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import InterprocessSystem
 
 /// Words on which threads sleep; alive for the test.
 @safe

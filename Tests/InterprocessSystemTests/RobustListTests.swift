@@ -1,7 +1,8 @@
-@testable import InterprocessSystem
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import InterprocessSystem
 
 /// A page of nodes and a page of words, at the distance that a list is made with.
 @safe

@@ -1,6 +1,7 @@
-@testable import InterprocessSystem
 import SystemPackage
 import Testing
+
+@testable import InterprocessSystem
 
 @Suite("One system call")
 struct SystemCallTests {
@@ -25,7 +26,11 @@ struct SystemCallTests {
     @Test("a fault is thrown once, instead of the call, after the skipped ones")
     func fault() throws {
         var calls = 0
-        let call = { () throws(Errno) in try systemCall("faulty") { calls += 1; return 0 } }
+        let call = { () throws(Errno) in
+            try systemCall("faulty") {
+                calls += 1; return 0
+            }
+        }
         try SystemCallFaults.withFault("faulty", .noSpace, afterSkipping: 1) {
             _ = try call()
             #expect(calls == 1)
@@ -46,7 +51,9 @@ struct SystemCallTests {
 
     @Test("a forced interruption is retried as a real one")
     func faultInterrupted() throws {
-        let result = try SystemCallFaults.withFault("interrupted once", .interrupted) { () throws(Errno) in try systemCall("interrupted once") { 3 } }
+        let result = try SystemCallFaults.withFault("interrupted once", .interrupted) { () throws(Errno) in
+            try systemCall("interrupted once") { 3 }
+        }
         #expect(result == 3)
     }
 

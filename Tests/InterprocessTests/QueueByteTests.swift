@@ -138,12 +138,15 @@ extension QueueSuite {
             try sender.publish(byteCount: size) { bytes in
                 unsafe bytes.withUnsafeMutableBytes { target in
                     written = UInt(bitPattern: target.baseAddress)
-                    for offset in stride(from: 0, to: size, by: 4096) { unsafe target.storeBytes(of: UInt64(offset), toByteOffset: offset, as: UInt64.self) }
+                    for offset in stride(from: 0, to: size, by: 4096) {
+                        unsafe target.storeBytes(of: UInt64(offset), toByteOffset: offset, as: UInt64.self)
+                    }
                 }
             }
             let result = try receiver.receive(until: soon) { bytes -> (UInt, Bool) in
                 var isWhole = bytes.byteCount == size
-                for offset in stride(from: 0, to: size, by: 4096) where unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt64.self) != UInt64(offset) {
+                for offset in stride(from: 0, to: size, by: 4096)
+                where unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt64.self) != UInt64(offset) {
                     isWhole = false
                 }
                 return unsafe bytes.withUnsafeBytes { (UInt(bitPattern: $0.baseAddress), isWhole) }

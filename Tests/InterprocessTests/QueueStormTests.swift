@@ -1,16 +1,18 @@
 import Glibc
-@testable import Interprocess
 import InterprocessSystem
 import QueueTestSupport
 import SystemPackage
 import Testing
+
+@testable import Interprocess
 
 extension QueueSuite {
     @Suite("storms") struct Storms {
         /// `IPC_STORM_KILLS=10000` for the long form; `IPC_SEED` repeats one.
         static let kills = SeededRandom.setting("IPC_STORM_KILLS", default: 320)
 
-        @Test("C5 L2 L3 N8 both sides killed at random moments under load: nothing is lost, doubled or torn, and nobody hangs",
+        @Test(
+            "C5 L2 L3 N8 both sides killed at random moments under load: nothing is lost, doubled or torn, and nobody hangs",
             arguments: [("single", 64), ("single", 1), ("batch", 200), ("batch", 20), ("bytes", 20_000), ("bytes", 300), ("suspended", 16)])
         func storm(kind: String, capacity: Int) throws {
             let before = try ProcessHoldings(of: "self")
@@ -107,7 +109,9 @@ private struct Storm: ~Copyable {
 
     private func check() throws {
         if let failure = record.failure { throw TestFailure(failure) }
-        guard record[.deathsTold] <= senderKills else { throw TestFailure("\(record[.deathsTold]) deaths were told, \(senderKills) senders were killed") }
+        guard record[.deathsTold] <= senderKills else {
+            throw TestFailure("\(record[.deathsTold]) deaths were told, \(senderKills) senders were killed")
+        }
     }
 
     /// A side that lives through many deaths of the other must not gather descriptors or mappings.

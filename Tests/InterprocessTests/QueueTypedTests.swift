@@ -25,7 +25,9 @@ extension QueueSuite {
             #expect(receiver.nextSequence == next)
         }
 
-        @Test("C1 elements of every size and alignment keep their place", arguments: [3, 4, 61, 64, 300]) func alignments(capacity: Int) throws {
+        @Test("C1 elements of every size and alignment keep their place", arguments: [3, 4, 61, 64, 300]) func alignments(capacity: Int)
+            throws
+        {
             try roundTrip(of: UInt8.self, capacity) { UInt8(truncatingIfNeeded: $0) }
             try roundTrip(of: Odd.self, capacity) { Odd(a: $0, b: UInt8(truncatingIfNeeded: $0)) }
             try roundTrip(of: Aligned16.self, capacity) { Aligned16(words: SIMD2(repeating: $0)) }
@@ -34,7 +36,9 @@ extension QueueSuite {
             try roundTrip(of: Numbered.self, capacity) { Numbered($0) }
         }
 
-        private func roundTrip<Element: Shareable & Equatable>(of: Element.Type, _ capacity: Int, _ make: @escaping (UInt64) -> Element) throws {
+        private func roundTrip<Element: Shareable & Equatable>(of: Element.Type, _ capacity: Int, _ make: @escaping (UInt64) -> Element)
+            throws
+        {
             let scratch = try Scratch()
             var pair = try ModelledPair(capacity: capacity, options: scratch.options, make)
             var random = SeededRandom.forTest(UInt64(capacity))

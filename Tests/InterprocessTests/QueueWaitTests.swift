@@ -28,7 +28,8 @@ extension QueueSuite {
             #expect(took >= 19_000_000 && took < 2_000_000_000)
         }
 
-        @Test("C3 both sides wait for each other through an almost empty and an almost full queue", arguments: WaitStrategy.allCases, [1, 64])
+        @Test(
+            "C3 both sides wait for each other through an almost empty and an almost full queue", arguments: WaitStrategy.allCases, [1, 64])
         func pingPong(strategy: WaitStrategy, capacity: Int) throws {
             let scratch = try Scratch()
             let path = scratch.path
@@ -68,7 +69,9 @@ extension QueueSuite {
                 var receiver = try ByteReceiver(from: "q", capacity: 2000, options: options, strategy: strategy)
                 var next: UInt64 = 0
                 while true {
-                    guard let isWhole = try receiver.receive(until: soon, { NumberedBytes.isWhole($0, next, limit: 2000) }) else { return next }
+                    guard let isWhole = try receiver.receive(until: soon, { NumberedBytes.isWhole($0, next, limit: 2000) }) else {
+                        return next
+                    }
                     guard isWhole.get() else { throw TestFailure("message \(next) is not whole") }
                     next += 1
                 }

@@ -55,8 +55,11 @@ public enum NumberedBytes {
         guard bytes.byteCount == size(number, limit: limit) else { return false }
         return unsafe bytes.withUnsafeBytes { source in
             let whole = source.count / 8
-            for index in 0..<whole where unsafe source.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self) != patternWord(number, index) { return false }
-            for index in whole * 8..<source.count where unsafe source[index] != UInt8(truncatingIfNeeded: patternWord(number, index)) { return false }
+            for index in 0..<whole
+            where unsafe source.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self) != patternWord(number, index) { return false }
+            for index in whole * 8..<source.count where unsafe source[index] != UInt8(truncatingIfNeeded: patternWord(number, index)) {
+                return false
+            }
             return true
         }
     }

@@ -38,7 +38,9 @@ public struct QueueRecord: Sendable {
         nonmutating set { shared(word).storeRelease(newValue) }
     }
 
-    private func shared(_ word: Word) -> SharedUInt64 { unsafe segment.withBytes { unsafe SharedUInt64(at: $0.baseAddress! + word.rawValue * 64) } }
+    private func shared(_ word: Word) -> SharedUInt64 {
+        unsafe segment.withBytes { unsafe SharedUInt64(at: $0.baseAddress! + word.rawValue * 64) }
+    }
 
     private static let textOffset = 2048
 

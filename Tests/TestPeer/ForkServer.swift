@@ -12,7 +12,10 @@ import SystemPackage
 ///     wait ⇥ PID ⇥ MILLISECONDS   "exited N", "signalled N" or "running"
 ///     end                      kills all that are left, as does the end of the input
 enum ForkServer {
-    private static var children: Set<pid_t> { get { unsafe storage } set { unsafe storage = newValue } }
+    private static var children: Set<pid_t> {
+        get { unsafe storage }
+        set { unsafe storage = newValue }
+    }
     nonisolated(unsafe) private static var storage: Set<pid_t> = []
 
     static func run() throws {

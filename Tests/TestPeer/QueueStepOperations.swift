@@ -28,7 +28,8 @@ extension QueueStep {
                 switch operation {
                 case "trySend": try sender.trySend(messages[0])
                 case "sendBatch": try sender.send(contentsOf: messages.span)
-                case "publishBatch": _ = try sender.publish(upTo: messages.count) { span in for message in messages { span.append(message) } }
+                case "publishBatch":
+                    _ = try sender.publish(upTo: messages.count) { span in for message in messages { span.append(message) } }
                 default: try sender.send(messages[0])
                 }
             }

@@ -22,10 +22,14 @@ enum QueueStormReceiving {
                     }
                     if let result {
                         guard result.get() < 0 else { throw setting.wrong("message \(number) + \(result.get()) of a batch is not whole") }
-                    } else if try closed(setting) { return }
+                    } else if try closed(setting) {
+                        return
+                    }
                 } else if let message = try receiver.receive(until: .after(.seconds(1))) {
                     guard message.isWhole(number) else { throw setting.wrong("instead of message \(number): \(message)") }
-                } else if try closed(setting) { return }
+                } else if try closed(setting) {
+                    return
+                }
             } catch let error as ReceiveError {
                 try wait(error, setting) { receiver.waitForSender(until: .after(QueueStorm.patience)) }
             }
@@ -74,7 +78,9 @@ enum QueueStormReceiving {
             do {
                 if let message = try await receiver.receive(until: .after(.seconds(1))) {
                     guard message.isWhole(number) else { throw setting.wrong("instead of message \(number): \(message)") }
-                } else if try closed(setting) { return }
+                } else if try closed(setting) {
+                    return
+                }
             } catch let error as ReceiveError {
                 try wait(error, setting) { receiver.waitForSender(until: .after(QueueStorm.patience)) }
             }

@@ -25,12 +25,15 @@ enum QueueStormSending {
             } catch let error as SendError<Void> {
                 try wait(error.reason, setting) { sender.waitForReceiver(until: .after(QueueStorm.patience)) }
             }
-            guard sender.nextSequence <= number + count else { throw setting.wrong("\(count) were to be sent from \(number), and it is at \(sender.nextSequence)") }
+            guard sender.nextSequence <= number + count else {
+                throw setting.wrong("\(count) were to be sent from \(number), and it is at \(sender.nextSequence)")
+            }
             record[.sent] = sender.nextSequence
         }
     }
 
-    private static func sendBatch(_ number: UInt64, _ count: UInt64, _ sender: inout Sender<Numbered>, _ random: inout SeededRandom) throws {
+    private static func sendBatch(_ number: UInt64, _ count: UInt64, _ sender: inout Sender<Numbered>, _ random: inout SeededRandom) throws
+    {
         if Bool.random(using: &random) {
             let batch = (number..<number + count).map { Numbered($0) }
             do throws(SendError<Int>) {

@@ -4,7 +4,7 @@ import InterprocessSystem
 
 /// Commands that open segments.
 let segmentCommands: [String: Command] = [
-    "attach": attach,
+    "attach": attach
 ]
 
 /// attach DIRECTORY NAME: is a peer of the segment and answers questions until its input ends.

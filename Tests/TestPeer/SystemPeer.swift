@@ -30,7 +30,8 @@ let systemCommands: [String: Command] = [
 
 private func openDescriptors() throws -> [Int] {
     // The list holds the descriptor by which it was read; that one is closed again by now.
-    try Directory(opening: "/proc/self/fd").names().compactMap { Int($0) }.filter { fcntl(CInt($0), F_GETFD) != -1 && !isListing($0) }.sorted()
+    try Directory(opening: "/proc/self/fd").names().compactMap { Int($0) }.filter { fcntl(CInt($0), F_GETFD) != -1 && !isListing($0) }
+        .sorted()
 }
 
 private func isListing(_ number: Int) -> Bool {
@@ -77,4 +78,3 @@ private func saySignals() throws {
         if line.hasPrefix("SigIgn:") { say("ignored \(String((UInt64(fields[1], radix: 16) ?? .max) & ~0x1_8000_0000, radix: 16))") }
     }
 }
-

@@ -13,7 +13,9 @@ public struct ResourceCount: Equatable, Sendable, CustomStringConvertible {
         var descriptors: [String] = []
         if let names = try? Directory(opening: "/proc/self/fd").names() {
             // The one that reads the directory is gone by now.
-            for name in names { if let target = link("/proc/self/fd/\(name)"), !target.hasPrefix("/proc/") { descriptors.append("\(name) \(target)") } }
+            for name in names {
+                if let target = link("/proc/self/fd/\(name)"), !target.hasPrefix("/proc/") { descriptors.append("\(name) \(target)") }
+            }
         }
         return ResourceCount(descriptors: descriptors, mappings: mappedFiles().filter { $0.contains(directory) || $0.contains("/memfd:") })
     }
@@ -22,7 +24,9 @@ public struct ResourceCount: Equatable, Sendable, CustomStringConvertible {
 
     private static func link(_ path: String) -> String? {
         var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = unsafe buffer.withUnsafeMutableBytes { unsafe readlink(path, $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count) }
+        let count = unsafe buffer.withUnsafeMutableBytes {
+            unsafe readlink(path, $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+        }
         return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
     }
 }

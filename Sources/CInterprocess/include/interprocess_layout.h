@@ -83,12 +83,13 @@ typedef struct ipc_peer_slot {
   uint64_t pid_namespace;   // inode of the pid namespace
   uint64_t joined_ns;       // CLOCK_REALTIME
   uint32_t uid;             // effective user
-  uint32_t reserved0;
+  uint32_t caller_life;     // as life, for blocked callers only: the kernel wakes one sleeper of each word
   uint8_t program[32];      // zero-terminated
   uint8_t reserved1[48];
 } ipc_peer_slot;
 _Static_assert(sizeof(ipc_peer_slot) == 128, "a slot is two lines");
 _Static_assert(offsetof(ipc_peer_slot, start_time) == 16, "start time");
+_Static_assert(offsetof(ipc_peer_slot, caller_life) == 44, "caller life");
 _Static_assert(offsetof(ipc_peer_slot, program) == 48, "program");
 
 // A position in a queue with the sequence number and the rest of the batch that belong to it. 32 bytes.

@@ -20,7 +20,8 @@ extension ObjectDirectory {
     /// - Throws: ``InterprocessError`` `notFound`, `invalidName` if it is a path, `system`.
     @discardableResult
     public func removeAnything(named fileName: String) throws(InterprocessError) -> ObjectStatus {
-        guard !fileName.isEmpty, !fileName.utf8.contains(UInt8(ascii: "/")), !fileName.utf8.contains(0), fileName != ".", fileName != ".." else {
+        guard !fileName.isEmpty, !fileName.utf8.contains(UInt8(ascii: "/")), !fileName.utf8.contains(0), fileName != ".", fileName != ".."
+        else {
             throw InterprocessError(.invalidName, "remove", fileName, "it is not the name of a file in \(path)")
         }
         return try remove(fileName) { (_) throws(InterprocessError) in }
@@ -66,7 +67,9 @@ extension ObjectDirectory {
         let directory = try open(for: operation, label)
         guard let file = try? directory.open(label) else { return false }
         // Whoever opens it now waits until the lock is gone with `file`, and then finds that the name is another's or nobody's.
-        guard (try? FileLock.tryLock(file.descriptor, .exclusive)) == true, let status = try? FileStatus(of: file.descriptor) else { return false }
+        guard (try? FileLock.tryLock(file.descriptor, .exclusive)) == true, let status = try? FileStatus(of: file.descriptor) else {
+            return false
+        }
         guard let header = try? SegmentHeader(reading: file.descriptor, fileSize: status.size, operation, label) else { return false }
         guard try SegmentMapping(readOnly: file.descriptor, header, operation, label).isGarbageIfAlone else { return false }
         try SegmentFile.unlink(SegmentPlace(name: name, directory: self), in: directory, ifStill: status)

@@ -109,6 +109,9 @@ public enum LayoutTable {
                 field(\P.pid_namespace, "pid_namespace", "its keeper", before, "inode of its pid namespace"),
                 field(\P.joined_ns, "joined_ns", "its keeper", before, "CLOCK_REALTIME"),
                 field(\P.uid, "uid", "its keeper", before, "effective user id"),
+                field(
+                    \P.caller_life, "caller_life", "its keeper; the kernel; a repairer", "robust futex",
+                    "as life, for blocked callers only: the kernel wakes one sleeper of each word"),
                 field(\P.program, "program", "its keeper", before, "zero-terminated"),
             ])
     }()

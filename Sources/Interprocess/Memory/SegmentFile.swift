@@ -311,7 +311,9 @@ extension SegmentFile {
     }
 
     private func unlinkIfStill(_ place: SegmentPlace) {
-        guard let directory = try? place.directory.open(for: "remove", place.label), let status = try? FileStatus(of: descriptor) else { return }
+        guard let directory = try? place.directory.open(for: "remove", place.label), let status = try? FileStatus(of: descriptor) else {
+            return
+        }
         try? SegmentFile.unlink(place, in: directory, ifStill: status)
     }
 

@@ -66,7 +66,7 @@ final class QueueSession: @unchecked Sendable {
     private func life(of peer: PeerID?) -> (SharedUInt32, UInt32)? {
         let table = segment.attachment.table
         guard let peer, peer.slot < table.count else { return nil }
-        let word = table.life(peer.slot)
+        let word = table.callerLife(peer.slot)
         return (word, word.loadAcquire())
     }
 
@@ -79,7 +79,7 @@ final class QueueSession: @unchecked Sendable {
         case .dead, .gone:
             if holder.slot < table.count {
                 // The kernel woke one of those who slept on the word, perhaps this one: pass it on.
-                unsafe Futex.wake(table.life(holder.slot).rawAddress)
+                unsafe Futex.wake(table.callerLife(holder.slot).rawAddress)
             }
             other.recover(holder)
             return true

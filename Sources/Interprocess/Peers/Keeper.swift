@@ -78,7 +78,7 @@ final class Keeper: Sendable {
         case .listFull:
             throw InterprocessError(
                 .busy, operation, object,
-                unsafe "this process has \(RobustList.maximumEntries) segments open, the most that the kernel watches for one thread")
+                unsafe "this process has \(RobustList.maximumEntries / 2) segments open, the most that the kernel watches for one thread")
         case .failed(let error): throw .system(error, operation, object, "registering with the kernel's robust list")
         }
     }
@@ -145,11 +145,16 @@ final class Keeper: Sendable {
     /// Claims a free slot: the life word with the keeper's thread id, watched by the kernel from the first instruction on.
     private func join(_ attachment: Attachment, _ thread: UInt32, _ list: inout RobustList) -> Reply.Answer {
         let table = attachment.table
-        guard unsafe list.count < RobustList.maximumEntries else { return .listFull }
+        guard unsafe list.count + 2 <= RobustList.maximumEntries else { return .listFull }
         for slot in 0..<table.count where table.life(slot).loadRelaxed() == 0 {
             let life = table.life(slot)
             let taken = unsafe list.enter(life.rawAddress) { unsafe life.compareExchange(0, thread | RobustList.waiters) }
             guard taken else { continue }
+            let callerLife = table.callerLife(slot)
+            _ = unsafe list.enter(callerLife.rawAddress) {
+                unsafe callerLife.storeRelease(thread | RobustList.waiters)
+                return true
+            }
             let peer = PeerID(slot: slot, generation: table.generation(slot).loadAcquire() & 0x3fffff)
             table.publish(peer, .current())
             table.membership.add(1)
@@ -163,6 +168,8 @@ final class Keeper: Sendable {
     private func leave(_ attachment: Attachment, _ list: inout RobustList) {
         guard let peer = attachment.peer else { return }
         let table = attachment.table
+        let callerLife = table.callerLife(peer.slot)
+        unsafe list.leave(callerLife.rawAddress) { callerLife.storeRelease(0) }
         unsafe list.leave(table.life(peer.slot).rawAddress) { table.giveBack(peer.slot) }
         table.membership.add(1)
         unsafe Futex.wake(table.membership.rawAddress)

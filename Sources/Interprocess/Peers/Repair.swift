@@ -70,7 +70,9 @@ extension PeerTable {
         state(slot).storeRelease(0)
         let word = generation(slot)
         word.storeRelease(PeerID.generation(after: word.loadAcquire() & 0x3fffff))
+        callerLife(slot).storeRelease(0)
         life(slot).storeRelease(0)
+        unsafe Futex.wake(callerLife(slot).rawAddress)
         unsafe Futex.wake(life(slot).rawAddress)
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+
 struct Demo: ParsableCommand {}
 struct DemoSender: ParsableCommand {}
 struct DemoReceiver: ParsableCommand {}

@@ -113,4 +113,6 @@ func ageText(since nanoseconds: UInt64) -> String {
 }
 
 /// A name as a terminal may show it: of something foreign it may hold anything.
-func printable(_ name: String) -> String { String(name.map { $0.isNewline || $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f } ? "?" : $0 }) }
+func printable(_ name: String) -> String {
+    String(name.map { $0.isNewline || $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f } ? "?" : $0 })
+}

@@ -50,9 +50,13 @@ struct Who: ParsableCommand {
                         return .object([
                             ("peer", .string("\(it.id)")), ("pid", .int(Int(it.pid))), ("program", .string(it.program)),
                             ("user", .int(Int(it.userID))), ("since", .unsigned(it.joinedNanoseconds)), ("alive", .bool(peer.isAlive)),
-                            ("roles", .array([(DeathNotice.Claims.sender, "sender"), (.receiver, "receiver")].compactMap {
-                                peer.holds.contains($0.0) ? JSONValue.string($0.1) : nil
-                            })),
+                            (
+                                "roles",
+                                .array(
+                                    [(DeathNotice.Claims.sender, "sender"), (.receiver, "receiver")].compactMap {
+                                        peer.holds.contains($0.0) ? JSONValue.string($0.1) : nil
+                                    })
+                            ),
                         ])
                     })
             ),

@@ -24,7 +24,8 @@ struct ArgumentProblem: Error, CustomStringConvertible {
 func parseSize(_ text: String) throws -> Int {
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     let units: [String: Int] = [
-        "": 1, "b": 1, "k": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mib": 1 << 20, "g": 1 << 30, "gib": 1 << 30, "t": 1 << 40, "tib": 1 << 40,
+        "": 1, "b": 1, "k": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mib": 1 << 20, "g": 1 << 30, "gib": 1 << 30, "t": 1 << 40,
+        "tib": 1 << 40,
     ]
     guard !digits.isEmpty, let unit = units[text.dropFirst(digits.count).lowercased()] else {
         throw ArgumentProblem("a size is a whole number of bytes, or with K, M, G or T behind it, as in 64M")

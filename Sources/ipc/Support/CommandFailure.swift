@@ -31,7 +31,8 @@ enum Output {
         do {
             try FileDescriptor.standardOutput.writeAll(text.utf8)
         } catch let error as Errno {
-            throw error == .brokenPipe ? CommandFailure("standard output was closed") : CommandFailure("cannot write standard output: \(error)")
+            throw error == .brokenPipe
+                ? CommandFailure("standard output was closed") : CommandFailure("cannot write standard output: \(error)")
         }
     }
 

@@ -26,7 +26,8 @@ struct Send: ParsableCommand {
         transform: parseSize)
     var capacity: Int?
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("Give up when nothing was received for so long (default: never).", valueName: "seconds"),
+        parsing: .unconditional,
+        help: ArgumentHelp("Give up when nothing was received for so long (default: never).", valueName: "seconds"),
         transform: parseSeconds)
     var timeout: Duration?
     @Flag(inversion: .prefixedNo, help: "Wait until the receiver has taken everything.")

@@ -35,10 +35,12 @@ extension ReceiveError {
     func failure(after received: String, timeout: Duration?) -> CommandFailure {
         switch self {
         case .peerDied(let notice):
-            CommandFailure("the sender (\(TransferStatus.describe(notice))) died; \(received) had been received", status: TransferStatus.peerDied)
+            CommandFailure(
+                "the sender (\(TransferStatus.describe(notice))) died; \(received) had been received", status: TransferStatus.peerDied)
         case .deadline:
             CommandFailure(
-                "nothing came for \(TransferStatus.describe(timeout ?? .zero)); \(received) had been received", status: TransferStatus.timeout)
+                "nothing came for \(TransferStatus.describe(timeout ?? .zero)); \(received) had been received",
+                status: TransferStatus.timeout)
         default: CommandFailure("\(self); \(received) had been received", status: TransferStatus.failed)
         }
     }
@@ -53,7 +55,8 @@ extension SendFailure {
             return CommandFailure("the receiver (\(TransferStatus.describe(notice))) died; \(rest)", status: TransferStatus.peerDied)
         case .closed: return CommandFailure("the receiver has closed the queue; \(rest)", status: TransferStatus.peerClosed)
         case .deadline, .full:
-            return CommandFailure("nothing was received for \(TransferStatus.describe(timeout ?? .zero)); \(rest)", status: TransferStatus.timeout)
+            return CommandFailure(
+                "nothing was received for \(TransferStatus.describe(timeout ?? .zero)); \(rest)", status: TransferStatus.timeout)
         default: return CommandFailure("\(SendError(self, ())); \(rest)", status: TransferStatus.failed)
         }
     }
