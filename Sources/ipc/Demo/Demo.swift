@@ -33,6 +33,7 @@ struct Demo: ParsableCommand {
         let destination = try JSONDestination(json)
         let queueInUse = DemoQueueName(in: location.objects)
         Interruption.prepare { queueInUse.clear() }
+        try queueInUse.check()
         let run = DemoRun(file: path, plan: plan, directory: location.objects, queueInUse: queueInUse)
         let report = try DemoReport(of: run, named: file ?? ProcessIdentity.currentProgramName) { text in
             if !destination.isStandardOutput { try Output.write(text) }
@@ -73,6 +74,22 @@ struct JSONDestination {
     init(_ argument: String?) throws {
         isStandardOutput = argument == "-"
         path = argument.flatMap { $0 == "-" ? nil : FilePath($0) }
+        guard let path else { return }
+        do {
+            try Self.check(path)
+        } catch {
+            throw CommandFailure("cannot write '\(path)': \(error)")
+        }
+    }
+
+    /// Before the work: it should not end in a file that cannot be written.
+    private static func check(_ path: FilePath) throws {
+        do {
+            try FileDescriptor.open(path, .writeOnly, options: .closeOnExec).close()
+        } catch Errno.noSuchFileOrDirectory {
+            let folder = path.removingLastComponent()
+            _ = try Directory(opening: folder.isEmpty ? "." : folder)
+        }
     }
 
     func write(_ value: JSONValue) throws {

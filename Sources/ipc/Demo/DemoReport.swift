@@ -79,10 +79,12 @@ struct DemoReport {
         var table = TextRows(.left("medium"), .right("GiB"), .right("seconds"), .right("GiB/s"), .right("CPU seconds"), .right("ratio"))
         let gibibytes = Double(plan.streamSize) / Double(1 << 30)
         let baseline = transfers.first?.seconds ?? 0
+        // A tiny stream has figures too.
+        let digits = gibibytes < 0.1 ? 6 : 2
         table.rows = transfers.map { transfer in
             [
-                transfer.medium.title, formatted(gibibytes, digits: 2), formatted(transfer.seconds, digits: 3),
-                formatted(gibibytes / transfer.seconds, digits: 2), formatted(transfer.processorSeconds, digits: 3),
+                transfer.medium.title, formatted(gibibytes, digits: digits), formatted(transfer.seconds, digits: digits + 1),
+                formatted(gibibytes / transfer.seconds, digits: 2), formatted(transfer.processorSeconds, digits: digits + 1),
                 formatted(baseline / transfer.seconds, digits: 2),
             ]
         }

@@ -165,6 +165,13 @@ final class DemoQueueName: Sendable {
 
     init(in directory: ObjectDirectory) { self.directory = directory }
 
+    /// Makes a queue and lets it go: what stands against it is said once, and by this process.
+    func check() throws {
+        _ = try ByteSender(
+            to: new(), capacity: DemoSideOptions.capacity, options: QueueOptions(directory: directory, existence: .mustBeNew))
+        clear()
+    }
+
     func new() -> ObjectName {
         name.withLock { name in
             let new = ObjectName.unique()
