@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -69,6 +70,7 @@ long ipc_pread(int descriptor, void *buffer, size_t size, int64_t offset) { retu
 long ipc_pipe(int ends[2]) { return result(pipe2(ends, O_CLOEXEC)); }
 long ipc_stream_socket_pair(int ends[2]) { return result(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)); }
 long ipc_set_send_buffer(int socket, int size) { return result(setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof size)); }
+long ipc_end_with_parent(int signal) { return result(prctl(PR_SET_PDEATHSIG, signal)); }
 long ipc_getrandom(void *buffer, size_t size) { return result(getrandom(buffer, size, 0)); }
 long ipc_getcpu(void) { return sched_getcpu(); }
 long ipc_get_affinity(uint8_t *set, size_t size) { return result(sched_getaffinity(0, size, (cpu_set_t *)set)); }

@@ -1,3 +1,4 @@
+import CInterprocess
 import Glibc
 
 /// Signals by their names, and what a program does about them.
@@ -52,6 +53,12 @@ public enum Signal {
         return set
     }
 }
+
+/// Lets the kernel send `signal` to this process when its parent ends; false if it has ended already. For programs that make sense only with the one
+/// that has started them.
+///
+/// The corresponding C functions are `prctl(PR_SET_PDEATHSIG)` and `getppid`.
+public func endWithParent(_ parent: Int32, by signal: Int32) -> Bool { ipc_end_with_parent(signal) == 0 && getppid() == parent }
 
 /// Ends this process at once: nothing is flushed, no handler runs, and what it shares sees a death. The corresponding C function is `_exit`.
 public func endProcessAtOnce(status: Int32) -> Never { _exit(status) }

@@ -49,9 +49,17 @@ struct IPC: AsyncParsableCommand {
             exit()
         }
         if code == .validationFailure {
-            CommandFailure("\(oneLine(message(for: error))) ('ipc help' shows the commands)", status: code.rawValue).end()
+            CommandFailure("\(oneLine(message(for: error))); see '\(helpCommand)'", status: code.rawValue).end()
         }
         CommandFailure("\(error)").end()
+    }
+
+    /// The help for what was asked for.
+    private static var helpCommand: String {
+        let names = [Demo.self, Send.self, Receive.self, List.self, Who.self, Remove.self, CollectGarbage.self, Layout.self, Bench.self]
+            .map { ($0 as any ParsableCommand.Type)._commandName }
+        let first = CommandLine.arguments.dropFirst().first ?? ""
+        return names.contains(first) ? "ipc help \(first)" : "ipc help"
     }
 
     private static func oneLine(_ text: String) -> String {

@@ -53,6 +53,7 @@ long ipc_pread(int descriptor, void *buffer, size_t size, int64_t offset);
 long ipc_pipe(int ends[2]);                // pipe2(ends, O_CLOEXEC)
 long ipc_stream_socket_pair(int ends[2]);  // socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)
 long ipc_set_send_buffer(int socket, int size);
+long ipc_end_with_parent(int signal);      // prctl(PR_SET_PDEATHSIG, signal)
 long ipc_getrandom(void *buffer, size_t size);
 long ipc_getcpu(void);  // no system call
 long ipc_get_affinity(uint8_t *set, size_t size);

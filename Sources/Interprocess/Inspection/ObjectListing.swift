@@ -52,7 +52,7 @@ extension ObjectDirectory {
         switch status.kind {
         case .regular: break
         case .symbolicLink: return foreign(.notASegment, "it is a symbolic link, and links are never followed")
-        case .directory: return foreign(.notASegment, "it is a directory")
+        case .directory: return foreign(.invalidArgument, "it is a directory")
         case .other: return foreign(.notASegment, "it is not a plain file")
         }
         if owners == .user && status.owner != currentUserID() {

@@ -38,7 +38,7 @@ extension ObjectDirectory {
         } catch {
             switch error {
             case .noSuchFileOrDirectory: throw notFound("remove", name)
-            case .isDirectory: throw InterprocessError(.notASegment, "remove", name, errno: error, "it is a directory")
+            case .isDirectory: throw InterprocessError(.invalidArgument, "remove", name, errno: error, "it is a directory")
             default: throw .system(error, "remove", name, "removing its name")
             }
         }

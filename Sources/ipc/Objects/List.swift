@@ -54,9 +54,9 @@ extension ObjectStatus {
     /// The last column.
     var stateText: String {
         switch content {
-        case .unreadable(let error): return error.reason
+        case .unreadable(let error): return error.cause
         case .object(let details):
-            if case .failure(let error) = details.queue { return "\(isOpen ? "alive" : "abandoned"), \(error.reason)" }
+            if case .failure(let error) = details.queue { return "\(isOpen ? "alive" : "abandoned"), \(error.cause)" }
             if isOpen { return "alive" }
             if details.isGarbage { return "abandoned" }
             return details.header.lifetime == .untilRemoved ? "abandoned, kept until removed" : "abandoned, kept for its messages"
@@ -90,6 +90,11 @@ extension ObjectStatus {
         }
         return .object(members)
     }
+}
+
+extension InterprocessError {
+    /// What is the matter, without what to do about it.
+    var cause: String { reason.firstRange(of: "; ").map { String(reason[..<$0.lowerBound]) } ?? reason }
 }
 
 extension ObjectDetails {

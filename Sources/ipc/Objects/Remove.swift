@@ -23,8 +23,9 @@ struct Remove: ParsableCommand {
                 let removed = try remove(name)
                 try Output.write("removed \(printable(name))\(removed.isOpen ? "; who has it open keeps working with it" : "")\n")
             } catch let error as InterprocessError {
-                let advice = error.code == .notASegment && !force ? " ('ipc remove --force' removes it anyway)" : ""
-                Output.standardError("ipc: cannot remove '\(printable(name))': \(error.reason)\(advice)\n")
+                let canBeForced = !force && [.notASegment, .wrongOwner].contains(error.code)
+                let reason = canBeForced ? "\(error.cause); 'ipc remove --force' removes it anyway" : error.reason
+                Output.standardError("ipc: cannot remove '\(printable(name))': \(reason)\n")
                 failed = true
             }
         }

@@ -31,7 +31,7 @@ func parseSize(_ text: String) throws -> Int {
         throw ArgumentProblem("a size is a whole number of bytes, or with K, M, G or T behind it, as in 64M")
     }
     let (size, overflow) = (Int(digits) ?? .max).multipliedReportingOverflow(by: unit)
-    guard !overflow, size <= SegmentPlan.maximumSize else { throw ArgumentProblem("the largest possible segment has 1 TiB") }
+    guard !overflow, size <= SegmentPlan.maximumSize else { throw ArgumentProblem("it must be at most 1 TiB") }
     guard size > 0 else { throw ArgumentProblem("it must be at least 1") }
     return size
 }

@@ -28,6 +28,7 @@ enum Output {
     ///
     /// - Throws: ``CommandFailure`` if it cannot be written.
     static func write(_ text: String) throws {
+        if unsafe StandardStreams.isOutputClosed { throw CommandFailure("standard output is closed") }
         do {
             try FileDescriptor.standardOutput.writeAll(text.utf8)
         } catch let error as Errno {

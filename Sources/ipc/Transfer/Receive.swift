@@ -52,7 +52,7 @@ struct Receive: ParsableCommand {
                 return bytes.byteCount
             }
         } catch {
-            throw error.failure(after: byteCount(received), timeout: timeout)
+            throw error.failure(after: received, timeout: timeout)
         }
     }
 

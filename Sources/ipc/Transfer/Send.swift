@@ -115,12 +115,14 @@ private struct Sending: ~Copyable {
     private var deadline: Deadline { timeout.map { .after($0) } ?? .never }
     private var statistics: QueueStatistics? { try? QueueInspection.validate(sender.segment) }
     private var receivedMessages: UInt64? { statistics?.received }
-    private var progress: String { "\(byteCount(received)) of the \(byteCount(sent)) sent had been received" }
+    private var progress: String {
+        sent == 0 ? "nothing had been sent" : "\(byteCount(received)) of the \(byteCount(sent)) sent had been received"
+    }
     /// What waits in the queue is counted with the few bytes that stand before each message.
     private var received: Int { max(0, sent - (statistics.map { $0.waiting == 0 ? 0 : $0.waitingBytes } ?? 0)) }
 
     private func fail(_ reason: SendFailure) -> Never {
-        fail(reason.failure(received: byteCount(received), of: byteCount(sent), timeout: timeout))
+        fail(reason.failure(progress, timeout: timeout))
     }
 
     /// Ends the process without closing the queue, so that the receiver is told of a death. Takes the queue away if nobody can make use of it; the receiver

@@ -26,38 +26,39 @@ enum TransferStatus {
 
     static func describe(_ duration: Duration) -> String {
         let seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
-        return seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(formatted(seconds, digits: 3)) s"
+        var text = formatted(seconds, digits: 3)
+        while text.hasSuffix("0") { text.removeLast() }
+        return "\(text.hasSuffix(".") ? String(text.dropLast()) : text) s"
     }
 }
 
 extension ReceiveError {
-    /// As the end of `ipc receive`, after `received`.
-    func failure(after received: String, timeout: Duration?) -> CommandFailure {
-        switch self {
+    /// As the end of `ipc receive`, after so many bytes.
+    func failure(after bytes: Int, timeout: Duration?) -> CommandFailure {
+        let received = bytes == 0 ? "nothing" : byteCount(bytes)
+        return switch self {
         case .peerDied(let notice):
-            CommandFailure(
-                "the sender (\(TransferStatus.describe(notice))) died; \(received) had been received", status: TransferStatus.peerDied)
+            CommandFailure("the sender (\(TransferStatus.describe(notice))) died; \(received) had been received", status: TransferStatus.peerDied)
         case .deadline:
             CommandFailure(
-                "nothing came for \(TransferStatus.describe(timeout ?? .zero)); \(received) had been received",
-                status: TransferStatus.timeout)
+                "nothing came for \(TransferStatus.describe(timeout ?? .zero)); \(received) had been received", status: TransferStatus.timeout)
         default: CommandFailure("\(self); \(received) had been received", status: TransferStatus.failed)
         }
     }
 }
 
 extension SendFailure {
-    /// As the end of `ipc send`, when `received` of `sent` have got there.
-    func failure(received: String, of sent: String, timeout: Duration?) -> CommandFailure {
-        let rest = "\(received) of the \(sent) sent had been received"
+    /// As the end of `ipc send`.
+    ///
+    /// - Parameter progress: how far it had come, in words.
+    func failure(_ progress: String, timeout: Duration?) -> CommandFailure {
         switch self {
         case .peerDied(let notice):
-            return CommandFailure("the receiver (\(TransferStatus.describe(notice))) died; \(rest)", status: TransferStatus.peerDied)
-        case .closed: return CommandFailure("the receiver has closed the queue; \(rest)", status: TransferStatus.peerClosed)
+            return CommandFailure("the receiver (\(TransferStatus.describe(notice))) died; \(progress)", status: TransferStatus.peerDied)
+        case .closed: return CommandFailure("the receiver has closed the queue; \(progress)", status: TransferStatus.peerClosed)
         case .deadline, .full:
-            return CommandFailure(
-                "nothing was received for \(TransferStatus.describe(timeout ?? .zero)); \(rest)", status: TransferStatus.timeout)
-        default: return CommandFailure("\(SendError(self, ())); \(rest)", status: TransferStatus.failed)
+            return CommandFailure("nothing was received for \(TransferStatus.describe(timeout ?? .zero)); \(progress)", status: TransferStatus.timeout)
+        default: return CommandFailure("\(SendError(self, ())); \(progress)", status: TransferStatus.failed)
         }
     }
 }
