@@ -30,6 +30,9 @@ public func patternWord(_ number: UInt64, _ index: Int) -> UInt64 {
 
 /// Byte messages whose size and content follow from their number.
 public enum NumberedBytes {
+    /// The largest size of the messages of single-step tests, of which several must have room in a page.
+    public static let smallLimit = 300
+
     /// The size of message `number`: empty ones, small ones, some large ones, at most `limit`.
     public static func size(_ number: UInt64, limit: Int) -> Int {
         let random = patternWord(number, 1000)

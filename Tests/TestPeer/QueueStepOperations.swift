@@ -48,11 +48,11 @@ extension QueueStep {
         var sender = try ByteSender(to: "q", options: options, strategy: .park)
         func once() throws {
             let number = sender.nextSequence
-            let size = NumberedBytes.size(number, limit: sender.maximumMessageSize)
+            let size = NumberedBytes.size(number, limit: NumberedBytes.smallLimit)
             try sent(record, number, 1) {
                 switch operation {
                 case "sendBytes":
-                    let message = NumberedBytes.make(number, limit: sender.maximumMessageSize)
+                    let message = NumberedBytes.make(number, limit: NumberedBytes.smallLimit)
                     unsafe try sender.send(message.span.bytes)
                 case "publishBytes": try sender.publish(byteCount: size) { NumberedBytes.fill(&$0, number) }
                 default:

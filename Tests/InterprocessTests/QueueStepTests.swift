@@ -1,0 +1,81 @@
+@testable import Interprocess
+import InterprocessSystem
+import QueueTestSupport
+import SystemPackage
+import Testing
+
+#if arch(x86_64)
+extension QueueSuite {
+    @Suite("kill after each instruction") struct Steps {
+        /// How many instructions of each operation are tried, besides all those that change the queue. `IPC_EVERY=1` tries every one, `IPC_EVERY=k` every k-th.
+        static let sample = 24
+        static let every = SeededRandom.setting("IPC_EVERY", default: 0)
+
+        @Test("C5 L3 a sender killed after any instruction: each message is there wholly or not at all, and all goes on at once",
+            arguments: ["send", "trySend", "sendBatch", "publishBatch", "sendBytes", "publishBytes", "reserveBytes", "sendWaiting", "joinSender", "closeSender"])
+        func sender(operation: String) throws {
+            try sweep(operation) { try StepBench(operation, $0, $1) }
+        }
+
+        @Test("C5 L3 a receiver killed after any instruction: each message is taken or still there, and all goes on at once",
+            arguments: ["receive", "tryReceive", "receiveBatch", "receiveBytes", "receiveWaiting", "joinReceiver", "closeReceiver"])
+        func receiver(operation: String) throws {
+            try sweep(operation) { try StepBench(operation, $0, $1) }
+        }
+
+        private func sweep(_ operation: String, _ make: (ObjectDirectory, String) throws -> StepBench) throws {
+            let scratch = try Scratch()
+            defer { scratch.removeNames() }
+            let bench = try make(scratch.directory, scratch.path)
+            var point = KillPoint.none
+            do {
+                // Without a kill first, to learn how many there are.
+                let whole = try bench.run(.none)
+                print("stepping \(operation): \(whole.instructions) instructions, \(whole.changes) changes of the queue")
+                #expect(whole.instructions > 50 && whole.changes >= 1, "\(whole)")
+                var random = SeededRandom.forTest(UInt64(operation.utf8.reduce(0) { $0 &* 31 &+ Int($1) }))
+                for next in KillPoint.choose(whole, every: Self.every, sample: Self.sample, &random) {
+                    point = next
+                    _ = try bench.run(point)
+                }
+                bench.end()
+            } catch {
+                throw TestFailure("\(operation), killed at \(point), IPC_SEED=\(SeededRandom.runSeed): \(error). \(bench.state)")
+            }
+        }
+    }
+}
+#endif
+
+/// When a stepped process is killed. Instructions are counted from the beginning, or after the n-th change of the queue's bytes.
+struct KillPoint: CustomStringConvertible {
+    let instruction: Int
+    let change: Int
+    let after: Int
+
+    private init(_ instruction: Int, _ change: Int, _ after: Int) {
+        (self.instruction, self.change, self.after) = (instruction, change, after)
+    }
+
+    init(instruction: Int) { self.init(instruction, -1, 0) }
+    init(change: Int, after: Int = 0) { self.init(-1, change, after) }
+
+    static let none = KillPoint(-1, -1, 0)
+    var arguments: [String] { ["\(instruction)", "\(change)", "\(after)"] }
+    var description: String {
+        instruction >= 0 ? "instruction \(instruction)" : change >= 0 ? "change \(change) and \(after) instructions" : "the end"
+    }
+
+    static func choose(_ whole: (instructions: Int, changes: Int), every: Int, sample: Int, _ random: inout SeededRandom) -> [KillPoint] {
+        // Between two changes nothing that others see differs but what the kernel knows: so the changes count most.
+        var points = (1...whole.changes).flatMap { change in
+            [KillPoint(change: change), KillPoint(change: change, after: Int.random(in: 1...40, using: &random))]
+        }
+        if every > 0 {
+            points += stride(from: 0, through: whole.instructions, by: every).map { KillPoint(instruction: $0) }
+        } else {
+            points += (0..<sample).map { _ in KillPoint(instruction: Int.random(in: 0...whole.instructions, using: &random)) }
+        }
+        return points
+    }
+}

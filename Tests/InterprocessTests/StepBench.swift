@@ -1,0 +1,98 @@
+@testable import Interprocess
+import InterprocessSystem
+import QueueTestSupport
+import SystemPackage
+
+/// Runs one operation of a queue in a process that is killed in the middle of it, and is itself the survivor: it holds the other side, which must go on at once.
+///
+/// The survivor's side stays the same through all kills; the victim's side has a new session each time.
+final class StepBench {
+    private let operation: String
+    private let path: String
+    private let options: QueueOptions
+    private let record: QueueRecord
+    private let server: PeerServer
+    /// The survivor's side.
+    private var sending: StepSending?
+    private var receiving: StepReceiving?
+    private var isBytes: Bool { operation.hasSuffix("Bytes") }
+    private var isWaiting: Bool { operation.hasSuffix("Waiting") }
+
+    init(_ operation: String, _ directory: ObjectDirectory, _ path: String) throws {
+        self.operation = operation
+        self.path = path
+        options = QueueOptions(directory: directory)
+        record = try QueueRecord.create(in: directory)
+        server = try PeerServer()
+        let isSender = operation.lowercased().contains("send") || operation.contains("publish") || operation.contains("reserve")
+        if isSender {
+            receiving = try operation.hasSuffix("Bytes") ? StepReceiving(bytes: options) : StepReceiving(typed: options)
+        } else {
+            sending = try StepSending(isBytes: operation.hasSuffix("Bytes"), options)
+        }
+    }
+
+    /// The survivor's segment, for checks.
+    private var segment: Segment {
+        if let receiving { return receiving.segment }
+        guard let sending else { preconditionFailure("a bench has one side") }
+        return sending.segment
+    }
+
+    var state: String { "\(record.summary). \((try? QueueInspection.validate(segment)).map { "\($0)" } ?? "damaged")" }
+
+    func end() {
+        sending = nil
+        receiving = nil
+    }
+
+    /// One victim, and everything that must hold after its death. Returns how far it came.
+    func run(_ point: KillPoint) throws -> (instructions: Int, changes: Int) {
+        for word in QueueRecord.Word.allCases { record[word] = 0 }
+        let first = try prepare()
+        let victim = try server.start(["queue-step", operation, path] + point.arguments)
+        try awaitDeath(victim)
+        try QueueWatch.within(.seconds(2), "validating") { _ = try QueueInspection.validate(segment) }
+        if let receiving { try receiving.goOn(after: operation, record, from: first, options) }
+        if let sending { try sending.goOn(after: operation, record, from: first, options) }
+        _ = try QueueInspection.validate(segment)
+        return (Int(record[.instructions]), Int(record[.changes]))
+    }
+
+    /// Fills the queue if the victim is to receive. Returns the number of the victim's first message.
+    private func prepare() throws -> UInt64 {
+        if let receiving { return receiving.next }
+        guard let sending else { return 0 }
+        let first = sending.next
+        record[.received] = first
+        record[.receiveIntent] = first
+        // The one that waits finds one message, and then none.
+        try sending.send(operation == "receiveWaiting" ? 1 : 7, asBatch: operation == "receiveBatch")
+        sending.endReceiver()
+        return first
+    }
+
+    /// The victim kills itself in any case; one that sleeps is woken after a while.
+    private func awaitDeath(_ victim: Int32) throws {
+        let limit = MonotonicInstant.now.advanced(by: .seconds(20))
+        var ending = "running"
+        while ending == "running", MonotonicInstant.now < limit {
+            ending = try server.wait(victim, isWaiting ? .milliseconds(10) : .seconds(20))
+            guard ending == "running", record[.ready] == 1 else { continue }
+            if let receiving { try receiving.takeWaiting() }
+            // It may have died meanwhile: then there is nobody to send to.
+            if let sending { try? sending.send(1, asBatch: false) }
+        }
+        guard ending == "signalled 9" else { throw TestFailure("the victim: \(ending)") }
+    }
+}
+
+/// Checks that something takes no longer than it may.
+enum QueueWatch {
+    static func within<R>(_ limit: Duration, _ what: String, _ body: () throws -> R) throws -> R {
+        let start = MonotonicInstant.now
+        let result = try body()
+        guard MonotonicInstant.now <= start.advanced(by: limit) else { throw TestFailure("\(what) took longer than \(limit)") }
+        return result
+    }
+}
