@@ -57,31 +57,31 @@ let package = Package(
         .executableTarget(name: "FirstSender", dependencies: ["Interprocess"], path: "Examples/01-Queue/Sender", swiftSettings: strict),
         .executableTarget(name: "FirstReceiver", dependencies: ["Interprocess"], path: "Examples/01-Queue/Receiver", swiftSettings: strict),
         // What tests need of C: fork, mount.
-        .target(name: "CTestSupport", path: "Tests/CTestSupport"),
+        .target(name: "CTestSystem", path: "Tests/CTestSystem"),
         // What tests share: directories of their own, watchdogs, processes to start and kill.
         .target(
             name: "TestSupport",
             dependencies: [
-                "CTestSupport", "Interprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system"),
+                "CTestSystem", "Interprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/TestSupport", swiftSettings: strict),
         // The processes that the tests start and kill.
         .executableTarget(
             name: "TestPeer",
             dependencies: [
-                "CTestSupport", "TestSupport", "Interprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system"),
+                "CTestSystem", "TestSupport", "Interprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/TestPeer", swiftSettings: strict),
         .testTarget(
             name: "InterprocessSystemTests",
             dependencies: [
-                "CTestSupport", "TestSupport", "InterprocessSystem", "TestPeer", .product(name: "SystemPackage", package: "swift-system"),
+                "CTestSystem", "TestSupport", "InterprocessSystem", "TestPeer", .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict),
         .testTarget(
             name: "InterprocessTests",
             dependencies: [
-                "CTestSupport", "TestSupport", "CInterprocess", "Interprocess", "InterprocessSystem", "TestPeer", "ipc",
+                "CTestSystem", "TestSupport", "CInterprocess", "Interprocess", "InterprocessSystem", "TestPeer", "ipc",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             exclude: ["Golden"], swiftSettings: strict),

@@ -1,6 +1,6 @@
 // What tests need of C: fork, which Swift does not import, and stopping between two system calls.
-#ifndef C_TEST_SUPPORT_H
-#define C_TEST_SUPPORT_H
+#ifndef C_TEST_SYSTEM_H
+#define C_TEST_SYSTEM_H
 
 #include <stddef.h>
 #include <stdint.h>
