@@ -56,20 +56,23 @@ let package = Package(
         // Examples, each two small programs.
         .executableTarget(name: "FirstSender", dependencies: ["Interprocess"], path: "Examples/01-Queue/Sender", swiftSettings: strict),
         .executableTarget(name: "FirstReceiver", dependencies: ["Interprocess"], path: "Examples/01-Queue/Receiver", swiftSettings: strict),
-        // What tests need of C: fork, mount.
+        // Killing a process after an exact number of its instructions.
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
+        // What tests need of C: fork, mount.
+        .target(name: "CTestSystem", path: "Tests/CTestSystem"),
         // What tests share: directories of their own, watchdogs, processes to start and kill.
         .target(
             name: "TestSupport",
             dependencies: [
-                "CTestSupport", "Interprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system"),
+                "CTestSystem", "Interprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/TestSupport", swiftSettings: strict),
         // The processes that the tests start and kill.
         .executableTarget(
             name: "TestPeer",
             dependencies: [
-                "CTestSupport", "QueueTestSupport", "TestSupport", "Interprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system"),
+                "CTestSystem", "CTestSupport", "QueueTestSupport", "TestSupport", "Interprocess", "InterprocessSystem",
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/TestPeer", swiftSettings: strict),
         // What the tests of the queue and their processes share.
@@ -79,13 +82,13 @@ let package = Package(
         .testTarget(
             name: "InterprocessSystemTests",
             dependencies: [
-                "CTestSupport", "TestSupport", "InterprocessSystem", "TestPeer", .product(name: "SystemPackage", package: "swift-system"),
+                "CTestSystem", "TestSupport", "InterprocessSystem", "TestPeer", .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict),
         .testTarget(
             name: "InterprocessTests",
             dependencies: [
-                "CTestSupport", "QueueTestSupport", "TestSupport", "CInterprocess", "Interprocess", "InterprocessSystem", "TestPeer", "ipc",
+                "CTestSystem", "CTestSupport", "QueueTestSupport", "TestSupport", "CInterprocess", "Interprocess", "InterprocessSystem", "TestPeer", "ipc",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             exclude: ["Golden"], swiftSettings: strict),

@@ -1,4 +1,4 @@
-import CTestSupport
+import CTestSystem
 import Glibc
 public import InterprocessSystem
 public import SystemPackage

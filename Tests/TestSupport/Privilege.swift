@@ -1,4 +1,4 @@
-import CTestSupport
+import CTestSystem
 import Glibc
 import InterprocessSystem
 public import SystemPackage

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE 1
-#include "CTestSupport.h"
+#include "CTestSystem.h"
 
 #include <errno.h>
 #include <fcntl.h>
