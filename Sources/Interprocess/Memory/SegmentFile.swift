@@ -297,10 +297,19 @@ extension SegmentFile {
     ///
     /// Given back first, and only then asked for alone: of two that leave at the same time and keep their locks until they have asked, neither would be alone.
     /// `keep` is asked under the lock, so that nobody can have put something in and left meanwhile.
-    func leave(_ place: SegmentPlace, unless keep: () -> Bool) {
+    ///
+    /// - Parameter isOthers: whether anybody who lives is known to have the segment open. If not, a lock that is still held is that of a process which has been
+    ///   killed and is not quite gone: the kernel tells of a death before it takes the dead process's files away. It is waited for, for a moment.
+    func leave(_ place: SegmentPlace, isOthers: () -> Bool, unless keep: () -> Bool) {
         try? FileLock.unlock(descriptor)
-        guard (try? FileLock.tryLock(descriptor, .exclusive)) == true, !keep() else { return }
-        unlinkIfStill(place)
+        let deadline = MonotonicInstant.now.advanced(by: .milliseconds(100))
+        while true {
+            guard let isAlone = try? FileLock.tryLock(descriptor, .exclusive) else { return }
+            if isAlone { break }
+            if isOthers() || MonotonicInstant.now > deadline { return }
+            sleepThread(for: .microseconds(200))
+        }
+        if !keep() { unlinkIfStill(place) }
     }
 
     /// Removes the name of the segment, if it still is this segment's and nobody else has it open. Returns whether nobody else had.

@@ -74,7 +74,8 @@ public final class Segment: @unchecked Sendable {
     /// it holds nothing that was not received. For a program that a signal is about to end: from here on this process does not count for the name.
     public func removeNameIfLast() {
         guard let place, header.lifetime == .untilLastPeerLeaves else { return }
-        file.leave(place, unless: { keepAbandoned(mapping) })
+        let table = attachment.table
+        file.leave(place, isOthers: { table.isAnyoneAlive(but: peer) }, unless: { keepAbandoned(mapping) })
     }
 
     /// Removes the name if nobody else has the segment open, also if something is lost with it; whether nobody else had. This value stays usable.
@@ -94,6 +95,14 @@ public final class Segment: @unchecked Sendable {
 }
 
 extension PeerTable {
+    /// Whether a peer other than `peer` is alive.
+    fileprivate func isAnyoneAlive(but peer: PeerID) -> Bool {
+        (0..<count).contains { slot in
+            let life = life(slot).loadAcquire()
+            return slot != peer.slot && life != 0 && !Self.isDead(life)
+        }
+    }
+
     /// Marks every peer dead that the table shows alive: by whoever holds the segment's file alone, so that none can be (after a reboot, or
     /// for peers whose kernel is gone).
     fileprivate func markAllDead() {
