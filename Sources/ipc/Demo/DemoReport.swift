@@ -95,7 +95,7 @@ struct DemoReport {
         .object([
             ("file", .string(file)), ("bytes", .int(plan.streamSize)), ("messages", .int(plan.messages)), ("held", .bool(failures.isEmpty)),
             ("failures", .array(failures.map { .string($0) })), ("checksum", .string(hex(expectedDigest))),
-            ("death", death?.json ?? nil),
+            ("death", death?.json ?? .null),
             (
                 "transfers",
                 .array(

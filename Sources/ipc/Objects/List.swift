@@ -84,7 +84,7 @@ extension ObjectStatus {
                     ("waiting", .unsigned(statistics.waiting)), ("waitingBytes", .int(statistics.waitingBytes)),
                     ("sent", .unsigned(statistics.sent)), ("received", .unsigned(statistics.received)),
                 ]
-            case .failure(let error): members += [("waiting", nil), ("reason", .string(error.reason))]
+            case .failure(let error): members += [("waiting", .null), ("reason", .string(error.reason))]
             case nil: break
             }
         }

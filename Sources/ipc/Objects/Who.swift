@@ -2,6 +2,12 @@ import ArgumentParser
 import Interprocess
 import InterprocessSystem
 
+extension ObjectPeer {
+    fileprivate var roleNames: [String] {
+        [(DeathNotice.Claims.sender, "sender"), (.receiver, "receiver")].filter { holds.contains($0.0) }.map(\.1)
+    }
+}
+
 /// `ipc who`.
 struct Who: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -32,7 +38,7 @@ struct Who: ParsableCommand {
             return [
                 "\(it.id)", "\(it.pid)", it.program, accountName(ofUser: it.userID) ?? "\(it.userID)",
                 localTimeText(wallClockNanoseconds: it.joinedNanoseconds), peer.isAlive ? "alive" : "dead",
-                peer.holds.isEmpty ? "" : "\(peer.holds)",
+                peer.roleNames.joined(separator: ", "),
             ]
         }
         try Output.write(table.text())
@@ -50,13 +56,7 @@ struct Who: ParsableCommand {
                         return .object([
                             ("peer", .string("\(it.id)")), ("pid", .int(Int(it.pid))), ("program", .string(it.program)),
                             ("user", .int(Int(it.userID))), ("since", .unsigned(it.joinedNanoseconds)), ("alive", .bool(peer.isAlive)),
-                            (
-                                "roles",
-                                .array(
-                                    [(DeathNotice.Claims.sender, "sender"), (.receiver, "receiver")].compactMap {
-                                        peer.holds.contains($0.0) ? JSONValue.string($0.1) : nil
-                                    })
-                            ),
+                            ("roles", .array(peer.roleNames.map { .string($0) })),
                         ])
                     })
             ),

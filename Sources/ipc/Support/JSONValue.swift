@@ -1,5 +1,5 @@
 /// A value to be printed as JSON.
-enum JSONValue: CustomStringConvertible, ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, ExpressibleByNilLiteral {
+enum JSONValue: CustomStringConvertible, ExpressibleByStringLiteral, ExpressibleByBooleanLiteral {
     case null
     case bool(Bool)
     case int(Int)
@@ -12,7 +12,6 @@ enum JSONValue: CustomStringConvertible, ExpressibleByStringLiteral, Expressible
 
     init(stringLiteral value: String) { self = .string(value) }
     init(booleanLiteral value: Bool) { self = .bool(value) }
-    init(nilLiteral: ()) { self = .null }
 
     var description: String {
         switch self {

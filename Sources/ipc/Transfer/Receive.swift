@@ -58,7 +58,7 @@ struct Receive: ParsableCommand {
 
     private static func failure(_ error: Errno, after received: Int) -> CommandFailure {
         let what = error == .brokenPipe ? "standard output was closed" : "cannot write standard output: \(error)"
-        return CommandFailure("\(what); \(byteCount(received)) had been written", status: TransferStatus.failed)
+        return CommandFailure("\(what); \(received == 0 ? "nothing" : byteCount(received)) had been written", status: TransferStatus.failed)
     }
 }
 

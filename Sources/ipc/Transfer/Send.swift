@@ -125,11 +125,12 @@ private struct Sending: ~Copyable {
         fail(reason.failure(progress, timeout: timeout))
     }
 
-    /// Ends the process without closing the queue, so that the receiver is told of a death. Takes the queue away if nobody can make use of it; the receiver
-    /// that has closed it may take a moment to leave.
+    /// Ends the process without closing the queue, so that the receiver is told of a death. Takes the queue away if nobody can make use of it; a receiver
+    /// that has closed it or was killed may take a moment to be gone.
     private func fail(_ failure: CommandFailure) -> Never {
         if !isForOthersToo {
-            let patience = MonotonicInstant.now.advanced(by: .milliseconds(failure.status == TransferStatus.peerClosed ? 500 : 0))
+            let isLeaving = [TransferStatus.peerClosed, TransferStatus.peerDied].contains(failure.status)
+            let patience = MonotonicInstant.now.advanced(by: .milliseconds(isLeaving ? 500 : 0))
             while !sender.segment.removeNameIfAlone() && MonotonicInstant.now < patience { sleepThread(for: .milliseconds(1)) }
         }
         failure.end()
