@@ -55,7 +55,7 @@ extension DemoReport {
         try show(story)
         // In turn, so that what else the machine does falls on all of them.
         var rounds: [DemoMedium: [DemoTransfer]] = [:]
-        for _ in 0..<(plan.streamSize <= 4 << 30 ? 3 : 1) {
+        for _ in 0..<(plan.streamSize < 5 << 30 ? 3 : 1) {
             for medium in DemoMedium.allCases { rounds[medium, default: []].append(try run.once(by: medium)) }
         }
         transfers = DemoMedium.allCases.compactMap { medium in

@@ -8,7 +8,7 @@ struct DemoPlan: Equatable {
     /// Bytes of the stream in each message but the last.
     let chunk: Int
 
-    static let largestChunk = 256 << 10
+    static let largestChunk = 128 << 10
 
     /// Repeats the file until the stream has at least `size` bytes, and enough messages that there is a middle.
     init(fileSize: Int, atLeast size: Int) {
