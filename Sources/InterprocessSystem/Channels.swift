@@ -16,7 +16,8 @@ public struct Pipe: ~Copyable, Sendable {
         writing = OwnedDescriptor(owning: second)
     }
 
-    /// Asks for room for `bytes` in the pipe; returns what it has then. A user without privileges gets at most `/proc/sys/fs/pipe-max-size`.
+    /// Asks for room for `bytes` in the pipe; returns what it has then. A user without privileges gets at most
+    /// `/proc/sys/fs/pipe-max-size`.
     ///
     /// The corresponding C function is `fcntl(F_SETPIPE_SZ)`.
     public func setCapacity(_ bytes: Int) throws(Errno) -> Int {
@@ -58,7 +59,8 @@ private func descriptorPair(_ name: SystemCallName, _ make: (UnsafeMutablePointe
 
 /// Standard input, output and error of this process.
 public enum StandardStreams {
-    /// Opens `/dev/null` for each standard stream that is closed, so that no file opened later gets its number and is taken for it. Returns which were closed.
+    /// Opens `/dev/null` for each standard stream that is closed, so that no file opened later gets its number and is taken for it. Returns
+    /// which were closed.
     ///
     /// The corresponding C functions are `fcntl(F_GETFD)` and `open`. To be called first of all.
     public static func fillClosed() -> [FileDescriptor] {

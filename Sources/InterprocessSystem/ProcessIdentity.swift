@@ -33,7 +33,8 @@ public struct ProcessIdentity: Sendable, Equatable {
         return fields.count > 20 ? UInt64(fields[20]) : nil
     }
 
-    /// The name of the running program's file, by the kernel's own link to it, at most 31 bytes: whatever the program was called by, and also
+    /// The name of the running program's file, by the kernel's own link to it, at most 31 bytes: whatever the program was called by, and
+    /// also
     /// if it was started by way of `/proc/self/exe`. The corresponding C function is `readlink`.
     public static var currentProgramName: String {
         let path = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer -> String in

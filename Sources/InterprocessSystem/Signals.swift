@@ -11,7 +11,8 @@ public enum Signal {
     /// The corresponding C function is `signal(SIG_IGN)`.
     public static func ignore(_ signal: Int32) { _ = Glibc.signal(signal, SIG_IGN) }
 
-    /// Whether this process was started with `signal` ignored, as `nohup` and shells without job control do. The corresponding C function is `sigaction`.
+    /// Whether this process was started with `signal` ignored, as `nohup` and shells without job control do. The corresponding C function
+    /// is `sigaction`.
     public static func isIgnored(_ signal: Int32) -> Bool {
         var action = Glibc.sigaction()
         guard unsafe sigaction(signal, nil, &action) == 0 else { return false }
@@ -34,7 +35,8 @@ public enum Signal {
         return signal
     }
 
-    /// Ends this process by `signal`, so that whoever waits for it sees that it was. To be called by a thread that blocks nothing needed meanwhile.
+    /// Ends this process by `signal`, so that whoever waits for it sees that it was. To be called by a thread that blocks nothing needed
+    /// meanwhile.
     ///
     /// The corresponding C functions are `signal(SIG_DFL)` and `raise`.
     public static func endProcess(by signal: Int32) -> Never {
@@ -54,11 +56,13 @@ public enum Signal {
     }
 }
 
-/// Lets the kernel send `signal` to this process when its parent ends; false if it has ended already. For programs that make sense only with the one
+/// Lets the kernel send `signal` to this process when its parent ends; false if it has ended already. For programs that make sense only
+/// with the one
 /// that has started them.
 ///
 /// The corresponding C functions are `prctl(PR_SET_PDEATHSIG)` and `getppid`.
 public func endWithParent(_ parent: Int32, by signal: Int32) -> Bool { ipc_end_with_parent(signal) == 0 && getppid() == parent }
 
-/// Ends this process at once: nothing is flushed, no handler runs, and what it shares sees a death. The corresponding C function is `_exit`.
+/// Ends this process at once: nothing is flushed, no handler runs, and what it shares sees a death. The corresponding C function is
+/// `_exit`.
 public func endProcessAtOnce(status: Int32) -> Never { _exit(status) }

@@ -3,7 +3,8 @@ import SystemPackage
 
 /// Looking at objects without taking part: their files are opened for reading only, no lock is taken, no peer is added.
 extension ObjectDirectory {
-    /// Everything in the directory but files whose names begin with a dot, sorted by name. What is foreign or cannot be read is listed as such.
+    /// Everything in the directory but files whose names begin with a dot, sorted by name. What is foreign or cannot be read is listed as
+    /// such.
     ///
     /// - Throws: ``InterprocessError`` if the directory cannot be read.
     public func objects() throws(InterprocessError) -> [ObjectStatus] {

@@ -3,7 +3,8 @@ import SystemPackage
 
 /// Removing names. Who has a removed object open keeps working with it; the name is free for another.
 extension ObjectDirectory {
-    /// Removes the object `name`, whoever uses it, also one that is damaged or was made by another version. Something that is no object of this library is
+    /// Removes the object `name`, whoever uses it, also one that is damaged or was made by another version. Something that is no object of
+    /// this library is
     /// refused.
     ///
     /// - Returns: what was removed.
@@ -48,7 +49,8 @@ extension ObjectDirectory {
     /// Whether a file that cannot be read is an object of this library all the same: it has our mark, but not our version, or is damaged.
     private static func isOurs(_ error: InterprocessError) -> Bool { [.versionMismatch, .damaged].contains(error.code) }
 
-    /// Removes what is left over from processes that were killed: objects that live until their last peer leaves, that nobody has open, and that hold
+    /// Removes what is left over from processes that were killed: objects that live until their last peer leaves, that nobody has open, and
+    /// that hold
     /// nothing which was not received. Each is proven to be that while it is locked against everybody. Nothing else is touched.
     ///
     /// - Returns: what was removed.

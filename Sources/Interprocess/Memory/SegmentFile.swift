@@ -295,11 +295,14 @@ extension SegmentFile {
 
     /// Gives this opening's lock back; if nobody else has one, removes the name unless `keep` says that something would be lost.
     ///
-    /// Given back first, and only then asked for alone: of two that leave at the same time and keep their locks until they have asked, neither would be alone.
+    /// Given back first, and only then asked for alone: of two that leave at the same time and keep their locks until they have asked,
+    /// neither would be alone.
     /// `keep` is asked under the lock, so that nobody can have put something in and left meanwhile.
     ///
-    /// - Parameter isOthers: whether anybody who lives is known to have the segment open. If not, a lock that is still held is that of a process which has been
-    ///   killed and is not quite gone: the kernel tells of a death before it takes the dead process's files away. It is waited for, for a moment.
+    /// - Parameter isOthers: whether anybody who lives is known to have the segment open. If not, a lock that is still held is that of a
+    ///   process which has been
+    ///   killed and is not quite gone: the kernel tells of a death before it takes the dead process's files away. It is waited for, for a
+    ///   moment.
     func leave(_ place: SegmentPlace, isOthers: () -> Bool, unless keep: () -> Bool) {
         try? FileLock.unlock(descriptor)
         let deadline = MonotonicInstant.now.advanced(by: .milliseconds(100))

@@ -47,28 +47,32 @@ extension Segment {
 }
 
 extension Sender {
-    /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its sender. Errors are those of opening by name.
+    /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its sender. Errors are those of opening by
+    /// name.
     public init(descriptor: FileDescriptor, strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
         try self.init(Segment.queue(descriptor, ElementDescription(of: Element.self)), strategy)
     }
 }
 
 extension Receiver {
-    /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its receiver. Errors are those of opening by name.
+    /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its receiver. Errors are those of opening
+    /// by name.
     public init(descriptor: FileDescriptor, strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
         try self.init(Segment.queue(descriptor, ElementDescription(of: Element.self)), strategy)
     }
 }
 
 extension ByteSender {
-    /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its sender. Errors are those of opening by name.
+    /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its sender. Errors are those of opening by
+    /// name.
     public init(descriptor: FileDescriptor, strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
         try self.init(Segment.queue(descriptor, .bytes), strategy)
     }
 }
 
 extension ByteReceiver {
-    /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its receiver. Errors are those of opening by name.
+    /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its receiver. Errors are those of opening
+    /// by name.
     public init(descriptor: FileDescriptor, strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
         try self.init(Segment.queue(descriptor, .bytes), strategy)
     }

@@ -88,12 +88,14 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Lets `body` write a message of at most `byteCount` bytes where the receiver will read it, and sends what it has written: for sources that only then know how much they have, as
+    /// Lets `body` write a message of at most `byteCount` bytes where the receiver will read it, and sends what it has written: for sources
+    /// that only then know how much they have, as
     /// `read(2)`. Nothing is copied. Waits for room for `byteCount` bytes, or until `deadline`.
     ///
     /// If `body` throws, or writes nothing, nothing is sent. O(1) but for `body`.
     ///
-    /// - Throws: ``SendError``: `tooLarge`, `deadline`, `closed`, `peerDied`, `detached`, `damaged`. An error of `body`'s comes out of the result.
+    /// - Throws: ``SendError``: `tooLarge`, `deadline`, `closed`, `peerDied`, `detached`, `damaged`. An error of `body`'s comes out of the
+    ///   result.
     public mutating func publish<R, E: Error>(
         upTo byteCount: Int, until deadline: Deadline = .never, _ body: (inout OutputRawSpan) throws(E) -> R
     ) throws(SendError<Void>) -> Result<R, E> {
@@ -144,7 +146,8 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
 
     /// Waits until the receiver has received everything that was sent, or until `deadline`.
     ///
-    /// Received means that the receiver's call has returned it, or the body that reads it in place has come to its end. Blocks also while there is no receiver.
+    /// Received means that the receiver's call has returned it, or the body that reads it in place has come to its end. Blocks also while
+    /// there is no receiver.
     ///
     /// - Throws: ``SendError``: `deadline`, `closed`, `peerDied`, `detached`, `damaged`; then something was not received.
     public mutating func waitUntilReceived(until deadline: Deadline = .never) throws(SendError<Void>) {

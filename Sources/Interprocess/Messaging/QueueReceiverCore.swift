@@ -170,7 +170,8 @@ struct QueueReceiverCore: ~Copyable {
         return ending
     }
 
-    /// Looks for a message for about a microsecond, before anything dearer, if the sender runs on another processor. Returns whether one is there.
+    /// Looks for a message for about a microsecond, before anything dearer, if the sender runs on another processor. Returns whether one is
+    /// there.
     @usableFromInline
     mutating func pollBriefly(_ strategy: WaitStrategy) -> Bool {
         if strategy == .park || session.sharesProcessor { return false }

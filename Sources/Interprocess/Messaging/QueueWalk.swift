@@ -55,7 +55,8 @@ struct QueueWalk {
 
     /// The place after the last published record. O(records).
     ///
-    /// While both sides are at work, a record that the receiver has taken may be written over under the walk: only what it had not taken after the
+    /// While both sides are at work, a record that the receiver has taken may be written over under the walk: only what it had not taken
+    /// after the
     /// record was read is believed, and otherwise the walk goes on from where the receiver is. It is faster than any receiver.
     ///
     /// - Throws: ``QueueDamage`` also if the receiver outran the walk all the time.

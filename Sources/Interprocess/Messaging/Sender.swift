@@ -202,7 +202,8 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
 
     /// Waits until the receiver has received everything that was sent, or until `deadline`.
     ///
-    /// Received means that the receiver's call has returned it, or the body that reads it in place has come to its end. Blocks also while there is no receiver.
+    /// Received means that the receiver's call has returned it, or the body that reads it in place has come to its end. Blocks also while
+    /// there is no receiver.
     ///
     /// - Throws: ``SendError``: `deadline`, `closed`, `peerDied`, `detached`, `damaged`; then something was not received.
     public mutating func waitUntilReceived(until deadline: Deadline = .never) throws(SendError<Void>) {

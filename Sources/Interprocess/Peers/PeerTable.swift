@@ -17,7 +17,8 @@ struct PeerTable: Sendable {
     }
 
     func life(_ slot: Int) -> SharedUInt32 { mapping.word32(offset(slot, \.life)) }
-    /// A second life word, on which blocked callers sleep. The kernel wakes one sleeper of each word: so a caller does not depend on when a keeper runs.
+    /// A second life word, on which blocked callers sleep. The kernel wakes one sleeper of each word: so a caller does not depend on when a
+    /// keeper runs.
     func callerLife(_ slot: Int) -> SharedUInt32 { mapping.word32(offset(slot, \.caller_life)) }
     func generation(_ slot: Int) -> SharedUInt32 { mapping.word32(offset(slot, \.generation)) }
     func state(_ slot: Int) -> SharedUInt32 { mapping.word32(offset(slot, \.state)) }

@@ -70,15 +70,18 @@ public final class Segment: @unchecked Sendable {
         }
     }
 
-    /// Does now what the end of this value does about the name: removes it if the segment lives until its last peer leaves, nobody else has it open, and
-    /// it holds nothing that was not received. For a program that a signal is about to end: from here on this process does not count for the name.
+    /// Does now what the end of this value does about the name: removes it if the segment lives until its last peer leaves, nobody else has
+    /// it open, and
+    /// it holds nothing that was not received. For a program that a signal is about to end: from here on this process does not count for
+    /// the name.
     public func removeNameIfLast() {
         guard let place, header.lifetime == .untilLastPeerLeaves else { return }
         let table = attachment.table
         file.leave(place, isOthers: { table.isAnyoneAlive(but: peer) }, unless: { keepAbandoned(mapping) })
     }
 
-    /// Removes the name if nobody else has the segment open, also if something is lost with it; whether nobody else had. This value stays usable.
+    /// Removes the name if nobody else has the segment open, also if something is lost with it; whether nobody else had. This value stays
+    /// usable.
     public func removeNameIfAlone() -> Bool { place.map { file.removeIfAlone($0) } ?? false }
 
     /// All peers that have joined and not left, this process among them; a dead one until it is repaired. O(slots of the table).

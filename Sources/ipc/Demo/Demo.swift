@@ -8,11 +8,11 @@ struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Stream a file through shared memory, kill the sender in the middle, and carry on.",
         discussion: """
-            Starts a sender and a receiver as two processes and streams a file, repeated up to a gigabyte, from one to the other. Half-way the \
-            sender is killed with SIGKILL. The receiver is told of its death, a second sender carries on behind the last message that was \
-            published, and numbers and checksums show that nothing was lost, doubled or changed. Then the same stream goes through shared \
-            memory, a pipe and a unix stream socket without a kill, each with the same checksums on both sides, three times in turn; the table \
-            shows the middle one of each. Ratio is the speed in relation to shared memory.
+            Starts a sender and a receiver as two processes and streams a file, repeated up to a gigabyte, from one to the other. \
+            Half-way the sender is killed with SIGKILL. The receiver is told of its death, a second sender carries on behind the last \
+            message that was published, and numbers and checksums show that nothing was lost, doubled or changed. Then the same stream \
+            goes through shared memory, a pipe and a unix stream socket without a kill, each with the same checksums on both sides, three \
+            times in turn; the table shows the middle one of each. Ratio is the speed in relation to shared memory.
 
             Exit status: 0 if all of that held, 1 if not.
             """)
@@ -24,7 +24,9 @@ struct Demo: ParsableCommand {
         parsing: .unconditional, help: ArgumentHelp("Repeat the file to at least so much: 64M, 2G (default: 1G).", valueName: "bytes"),
         transform: parseSize)
     var size: Int?
-    @Option(help: ArgumentHelp("Also write the results as JSON to a file, or to standard output and nothing else there (-).", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Also write the results as JSON to a file, or to standard output and nothing else there (-).", valueName: "file")
+    )
     var json: String?
 
     func run() throws {

@@ -54,7 +54,8 @@ struct DemoCheck {
         guard message.count >= DemoHeader.size else { throw CommandFailure("message \(messages) has only \(message.count) bytes") }
         let header = unsafe DemoHeader(reading: message)
         guard header.sequence == UInt64(messages) else {
-            throw CommandFailure("message \(header.sequence) came where \(messages) was due: \(header.sequence < messages ? "doubled" : "lost")")
+            throw CommandFailure(
+                "message \(header.sequence) came where \(messages) was due: \(header.sequence < messages ? "doubled" : "lost")")
         }
         let payload = unsafe UnsafeRawBufferPointer(rebasing: message[DemoHeader.size...])
         guard !isComplete, payload.count == plan.range(ofMessage: messages).count else {

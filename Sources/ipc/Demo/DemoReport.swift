@@ -29,7 +29,8 @@ struct DemoReport {
             require(death.noticePID == death.firstPID, "the death notice named pid \(death.noticePID), and \(death.firstPID) was killed")
             require(
                 death.firstSequenceOfSecond == death.sequenceAtDeath,
-                "the second sender began with message \(death.firstSequenceOfSecond), and the receiver had received \(death.sequenceAtDeath)")
+                "the second sender began with message \(death.firstSequenceOfSecond), the receiver had received \(death.sequenceAtDeath)"
+            )
         } else {
             failures.append("nobody was killed")
         }

@@ -61,7 +61,8 @@ struct DemoRun {
         try expectSuccess(&receiver, "receiver")
         let killed = control[.killed]
         return DemoDeath(
-            transfer: result(.queue, control), receiverPID: receiver.pid, firstPID: first.pid, secondPID: second.pid, firstEnding: firstEnding, bytesAtKill: bytesAtKill,
+            transfer: result(.queue, control), receiverPID: receiver.pid, firstPID: first.pid, secondPID: second.pid,
+            firstEnding: firstEnding, bytesAtKill: bytesAtKill,
             noticedAfter: control[.noticed] &- killed, toldAfter: control[.told] &- killed,
             noticePID: Int32(truncatingIfNeeded: control[.deadPID]), sequenceAtDeath: control[.sequenceAtDeath],
             firstSequenceOfSecond: control[.firstSequence])

@@ -6,8 +6,8 @@ struct Layout: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print every byte that processes share.",
         discussion: """
-            A table for each structure: the offset and size of every field, who writes it and in which order, and what it means. The same table \
-            gives each segment the fingerprint by which two builds know that they agree.
+            A table for each structure: the offset and size of every field, who writes it and in which order, and what it means. The same \
+            table gives each segment the fingerprint by which two builds know that they agree.
             """)
 
     @Flag(help: "Print Markdown, as in Documentation/Layout.")

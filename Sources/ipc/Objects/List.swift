@@ -8,9 +8,9 @@ struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show every object of this user.",
         discussion: """
-            One line for each: its name, what it is, its size and age, how many processes have it open, how many messages wait in a queue, and \
-            whether anybody is there. Objects that nobody has open are abandoned; those of them that hold nothing are what 'ipc gc' removes. \
-            Looking disturbs nobody.
+            One line for each: its name, what it is, its size and age, how many processes have it open, how many messages wait in a \
+            queue, and whether anybody is there. Objects that nobody has open are abandoned; those of them that hold nothing are what \
+            'ipc gc' removes. Looking disturbs nobody.
             """)
 
     @OptionGroup var location: DirectoryOption

@@ -6,8 +6,9 @@ struct Remove: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Remove objects by name.",
         discussion: """
-            The name is free at once. Processes that have the object open keep working with it; its memory is given back when the last of them \
-            has left. Objects that are damaged or of another version are removed too; files that are none of the library's only with --force.
+            The name is free at once. Processes that have the object open keep working with it; its memory is given back when the last of \
+            them has left. Objects that are damaged or of another version are removed too; files that are none of the library's only with \
+            --force.
             """)
 
     @Argument(help: ArgumentHelp("The objects' names.", valueName: "name"))
@@ -44,8 +45,8 @@ struct CollectGarbage: ParsableCommand {
         commandName: "gc", abstract: "Remove what killed processes have left over.",
         discussion: """
             Removes objects that were to live until their last peer leaves, that nobody has open, and that hold no message which was not \
-            received. Each is locked against everybody while that is proven. Objects that somebody uses, or that are kept until removed, and \
-            foreign files are never touched.
+            received. Each is locked against everybody while that is proven. Objects that somebody uses, or that are kept until removed, \
+            and foreign files are never touched.
             """)
 
     @OptionGroup var location: DirectoryOption

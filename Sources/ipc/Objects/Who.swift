@@ -13,8 +13,9 @@ struct Who: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show which processes have an object open.",
         discussion: """
-            One line for each peer: its id, process, program and user, since when it has the object open, whether it lives, and what it holds: \
-            for a queue the role of sender or receiver. A dead peer is shown until a survivor has given back what it held. Looking disturbs nobody.
+            One line for each peer: its id, process, program and user, since when it has the object open, whether it lives, and what it \
+            holds: for a queue the role of sender or receiver. A dead peer is shown until a survivor has given back what it held. Looking \
+            disturbs nobody.
             """)
 
     @Argument(help: "The object's name.")

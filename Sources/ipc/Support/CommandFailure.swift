@@ -41,7 +41,8 @@ enum Output {
 }
 
 extension StandardStreams {
-    /// Makes the standard streams safe: a closed one becomes `/dev/null` before a file of the library's gets its number, and a pipe that nobody reads
+    /// Makes the standard streams safe: a closed one becomes `/dev/null` before a file of the library's gets its number, and a pipe that
+    /// nobody reads
     /// is an error and not the end. To be called first.
     static func prepare() {
         let closed = fillClosed()

@@ -6,7 +6,8 @@ import InterprocessSystem
 enum Interruption {
     private static let signals = [Signal.interrupt, Signal.terminate, Signal.hangUp].filter { !Signal.isIgnored($0) }
 
-    /// Runs `cleanUp` when one of the signals comes, then ends the process by that signal. To be called by the first thread before there are others.
+    /// Runs `cleanUp` when one of the signals comes, then ends the process by that signal. To be called by the first thread before there
+    /// are others.
     static func prepare(_ cleanUp: @escaping @Sendable () -> Void) {
         let signals = signals
         guard !signals.isEmpty else { return }

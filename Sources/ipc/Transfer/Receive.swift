@@ -8,8 +8,8 @@ struct Receive: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write what comes through a queue of bytes to standard output.",
         discussion: """
-            Writes each message from where it stands in shared memory, and ends when the sender has closed. Either side may start first; the \
-            queue is made if there is none. A message that could not be written counts as not received and stays for the next receiver.
+            Writes each message from where it stands in shared memory, and ends when the sender has closed. Either side may start first; \
+            the queue is made if there is none. A message that could not be written counts as not received and stays for the next receiver.
 
             \(TransferStatus.help)
             """)

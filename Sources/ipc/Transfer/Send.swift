@@ -8,9 +8,9 @@ struct Send: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Send standard input through a queue of bytes.",
         discussion: """
-            Reads standard input straight into shared memory, up to 1 MiB at a time, and ends when the receiver has taken everything: so an exit \
-            status of 0 means received. Either side may start first; the queue is made if there is none. While it is full, nothing is read. \
-            With --no-wait it ends when everything is in the queue, where it stays for a receiver to come.
+            Reads standard input straight into shared memory, up to 1 MiB at a time, and ends when the receiver has taken everything: so \
+            an exit status of 0 means received. Either side may start first; the queue is made if there is none. While it is full, \
+            nothing is read. With --no-wait it ends when everything is in the queue, where it stays for a receiver to come.
 
             When it cannot finish, the receiver is told that the sender died, never that this was the end.
 
@@ -125,7 +125,8 @@ private struct Sending: ~Copyable {
         fail(reason.failure(progress, timeout: timeout))
     }
 
-    /// Ends the process without closing the queue, so that the receiver is told of a death. Takes the queue away if nobody can make use of it; a receiver
+    /// Ends the process without closing the queue, so that the receiver is told of a death. Takes the queue away if nobody can make use of
+    /// it; a receiver
     /// that has closed it or was killed may take a moment to be gone.
     private func fail(_ failure: CommandFailure) -> Never {
         if !isForOthersToo {

@@ -38,10 +38,12 @@ extension ReceiveError {
         let received = bytes == 0 ? "nothing" : byteCount(bytes)
         return switch self {
         case .peerDied(let notice):
-            CommandFailure("the sender (\(TransferStatus.describe(notice))) died; \(received) had been received", status: TransferStatus.peerDied)
+            CommandFailure(
+                "the sender (\(TransferStatus.describe(notice))) died; \(received) had been received", status: TransferStatus.peerDied)
         case .deadline:
             CommandFailure(
-                "nothing came for \(TransferStatus.describe(timeout ?? .zero)); \(received) had been received", status: TransferStatus.timeout)
+                "nothing came for \(TransferStatus.describe(timeout ?? .zero)); \(received) had been received",
+                status: TransferStatus.timeout)
         default: CommandFailure("\(self); \(received) had been received", status: TransferStatus.failed)
         }
     }
@@ -57,7 +59,8 @@ extension SendFailure {
             return CommandFailure("the receiver (\(TransferStatus.describe(notice))) died; \(progress)", status: TransferStatus.peerDied)
         case .closed: return CommandFailure("the receiver has closed the queue; \(progress)", status: TransferStatus.peerClosed)
         case .deadline, .full:
-            return CommandFailure("nothing was received for \(TransferStatus.describe(timeout ?? .zero)); \(progress)", status: TransferStatus.timeout)
+            return CommandFailure(
+                "nothing was received for \(TransferStatus.describe(timeout ?? .zero)); \(progress)", status: TransferStatus.timeout)
         default: return CommandFailure("\(SendError(self, ())); \(progress)", status: TransferStatus.failed)
         }
     }
