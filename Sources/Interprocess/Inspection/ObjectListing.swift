@@ -95,7 +95,8 @@ extension ObjectDetails {
             ObjectPeer(information: peer, holds: recovery.claims(mapping, peer.id), isAlive: peer.isAlive && isOpen)
         }
         queue = isWhole ? Result { () throws(InterprocessError) in try QueueInspection.statistics(mapping, name) } : nil
-        isGarbage = !isOpen && mapping.isGarbageIfAlone
+        isGarbage = !isOpen && mapping.isGarbageIfAlone(withMessages: false)
+        isGarbageWithMessages = !isOpen && mapping.isGarbageIfAlone(withMessages: true)
     }
 }
 
@@ -103,12 +104,12 @@ extension SegmentMapping {
     /// Whether the segment is large enough for the control block of a queue.
     fileprivate var hasQueueBlock: Bool { header.dataOffset - header.objectOffset >= SegmentPlan.page }
 
-    /// Whether nothing is lost with the segment, provided that nobody has it open.
-    var isGarbageIfAlone: Bool {
+    /// Whether nothing is lost with the segment, or nothing but messages if `withMessages`, provided that nobody has it open.
+    func isGarbageIfAlone(withMessages: Bool) -> Bool {
         guard header.lifetime == .untilLastPeerLeaves else { return false }
         switch header.kind {
         case .plain: return true
-        case .queue: return hasQueueBlock && !QueueSegment.isWorthKeeping(self)
+        case .queue: return withMessages || hasQueueBlock && !QueueSegment.isWorthKeeping(self)
         default: return false
         }
     }

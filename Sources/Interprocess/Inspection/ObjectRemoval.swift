@@ -53,18 +53,19 @@ extension ObjectDirectory {
     /// that hold
     /// nothing which was not received. Each is proven to be that while it is locked against everybody. Nothing else is touched.
     ///
+    /// - Parameter withMessages: whether queues go too that hold messages which nobody has received.
     /// - Returns: what was removed.
-    public func collectGarbage() throws(InterprocessError) -> [ObjectStatus] {
+    public func collectGarbage(withMessages: Bool = false) throws(InterprocessError) -> [ObjectStatus] {
         var removed: [ObjectStatus] = []
-        for object in try objects() where object.details?.isGarbage == true {
+        for object in try objects() where object.isGarbage(withMessages: withMessages) {
             guard let name = try? ObjectName(object.fileName) else { continue }
-            if try removeIfGarbage(name) { removed.append(object) }
+            if try removeIfGarbage(name, withMessages) { removed.append(object) }
         }
         return removed
     }
 
     /// Removes one object if it is garbage; false if it is not, or not any more.
-    private func removeIfGarbage(_ name: ObjectName) throws(InterprocessError) -> Bool {
+    private func removeIfGarbage(_ name: ObjectName, _ withMessages: Bool) throws(InterprocessError) -> Bool {
         let operation = "collect", label = name.description
         let directory = try open(for: operation, label)
         guard let file = try? directory.open(label) else { return false }
@@ -73,7 +74,7 @@ extension ObjectDirectory {
             return false
         }
         guard let header = try? SegmentHeader(reading: file.descriptor, fileSize: status.size, operation, label) else { return false }
-        guard try SegmentMapping(readOnly: file.descriptor, header, operation, label).isGarbageIfAlone else { return false }
+        guard try SegmentMapping(readOnly: file.descriptor, header, operation, label).isGarbageIfAlone(withMessages: withMessages) else { return false }
         try SegmentFile.unlink(SegmentPlace(name: name, directory: self), in: directory, ifStill: status)
         return true
     }

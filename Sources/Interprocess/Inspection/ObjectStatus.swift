@@ -20,6 +20,11 @@ public struct ObjectStatus: Sendable {
         case unreadable(InterprocessError)
     }
 
+    /// Whether it is left over; see ``ObjectDetails/isGarbage``.
+    public func isGarbage(withMessages: Bool) -> Bool {
+        (withMessages ? details?.isGarbageWithMessages : details?.isGarbage) ?? false
+    }
+
     /// The object's details; nil if it is none, or cannot be read.
     public var details: ObjectDetails? {
         if case .object(let details) = content { details } else { nil }
@@ -35,6 +40,8 @@ public struct ObjectDetails: Sendable {
     public let queue: Result<QueueStatistics, InterprocessError>?
     /// Whether it is left over: nobody has it open, it was to live until its last peer leaves, and it holds nothing that was not received.
     public let isGarbage: Bool
+    /// The same for whom messages do not count that nobody has received.
+    public let isGarbageWithMessages: Bool
 }
 
 /// A peer of an object, seen from the outside.

@@ -46,19 +46,28 @@ struct CollectGarbage: ParsableCommand {
         discussion: """
             Removes objects that were to live until their last peer leaves, that nobody has open, and that hold no message which was not \
             received. Each is locked against everybody while that is proven. Objects that somebody uses, or that are kept until removed, \
-            and foreign files are never touched.
+            and foreign files are never touched. Queues whose messages nobody has received stay too, and are named; with --messages they \
+            go.
             """)
 
     @OptionGroup var location: DirectoryOption
+    @Flag(help: "Also remove queues with messages that nobody has received.")
+    var messages = false
     @Flag(help: "Only say what would be removed.")
     var dryRun = false
 
     func run() throws {
         let directory = location.objects
-        let found = dryRun ? try directory.objects().filter { $0.details?.isGarbage == true } : try directory.collectGarbage()
+        let objects = try directory.objects()
+        let found =
+            dryRun ? objects.filter { $0.isGarbage(withMessages: messages) } : try directory.collectGarbage(withMessages: messages)
         for object in found {
             try Output.write("\(dryRun ? "would remove" : "removed") \(object.fileName) (\(byteCount(object.size)))\n")
         }
-        if found.isEmpty { try Output.write("There is nothing to remove in \(directory.path).\n") }
+        let kept = objects.filter { $0.isGarbage(withMessages: true) && !$0.isGarbage(withMessages: messages) }
+        for object in kept {
+            try Output.write("kept \(object.fileName): it holds what nobody has received (--messages removes it)\n")
+        }
+        if found.isEmpty && kept.isEmpty { try Output.write("There is nothing to remove in \(directory.path).\n") }
     }
 }
