@@ -43,6 +43,8 @@ struct PeerTable: Sendable {
         return PeerID(rawValue: PeerID(slot: slot, generation: generation(slot).loadAcquire() & 0x3fffff).rawValue)
     }
 
+    var hasDead: Bool { (0..<count).contains { Self.isDead(life($0).loadAcquire()) } }
+
     static func isDead(_ life: UInt32) -> Bool { unsafe life & RobustList.died != 0 }
 
     /// What is known of a peer from its slot: alive, dead, or gone (the slot was given back).
