@@ -71,7 +71,7 @@ final class Keeper: Sendable {
         var answer = ask(.attach, attachment)
         // Slots of the dead are free as soon as a survivor has repaired them, which is a matter of microseconds.
         let limit = MonotonicInstant.now.advanced(by: .seconds(1))
-        while case .tableFull = answer, attachment.table.hasDead, MonotonicInstant.now < limit {
+        while case .tableFull = answer, !attachment.table.isFullOfLiving, MonotonicInstant.now < limit {
             sleepThread(for: .milliseconds(1))
             answer = ask(.attach, attachment)
         }

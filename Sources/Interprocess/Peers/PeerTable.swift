@@ -43,7 +43,12 @@ struct PeerTable: Sendable {
         return PeerID(rawValue: PeerID(slot: slot, generation: generation(slot).loadAcquire() & 0x3fffff).rawValue)
     }
 
-    var hasDead: Bool { (0..<count).contains { Self.isDead(life($0).loadAcquire()) } }
+    var isFullOfLiving: Bool {
+        (0..<count).allSatisfy { slot in
+            let life = life(slot).loadAcquire()
+            return life != 0 && !Self.isDead(life)
+        }
+    }
 
     static func isDead(_ life: UInt32) -> Bool { unsafe life & RobustList.died != 0 }
 
