@@ -66,7 +66,7 @@ struct KillPoint: CustomStringConvertible {
     }
 
     /// The most steps that an operation's points may take together if not every instruction is asked for: joining takes a quarter of a million each time.
-    private static let budget = 400_000
+    private static let budget = 250_000
 
     static func choose(_ whole: (instructions: Int, changes: Int), every: Int, _ random: inout SeededRandom) -> [KillPoint] {
         // Between two changes nothing that others see differs but what the kernel knows: so the changes count most.
@@ -77,7 +77,7 @@ struct KillPoint: CustomStringConvertible {
         if every > 0 {
             points += stride(from: 0, through: whole.instructions, by: isLong ? max(every, whole.instructions / 2000) : every).map { KillPoint(instruction: $0) }
         } else {
-            if isLong { points = Array(points.shuffled(using: &random).prefix(3)) }
+            if isLong { points = Array(points.shuffled(using: &random).prefix(2)) }
             let count = min(24, budget / whole.instructions)
             points += (0..<count).map { _ in KillPoint(instruction: Int.random(in: 0...whole.instructions, using: &random)) }
         }
