@@ -13,8 +13,8 @@ var testPeerProgram: FilePath {
     return FilePath(String(decoding: buffer[..<max(0, count)], as: UTF8.self)).removingLastComponent().appending("TestPeer")
 }
 
-/// A process of one thread that forks others on command, see TestPeer/ForkServer.swift. Ends with the value, and all its children with it.
-final class PeerServer {
+/// A process of one thread that forks others on command, see TestPeer/ForkServer.swift. For one caller at a time. Ends with the value, and all its children with it.
+final class PeerServer: @unchecked Sendable {
     private var process: ChildProcess
     private let commands: OwnedDescriptor
     private let answers: OwnedDescriptor

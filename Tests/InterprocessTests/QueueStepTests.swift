@@ -7,8 +7,7 @@ import Testing
 #if arch(x86_64)
 extension QueueSuite {
     @Suite("kill after each instruction") struct Steps {
-        /// How many instructions of each operation are tried, besides all those that change the queue. `IPC_EVERY=1` tries every one, `IPC_EVERY=k` every k-th.
-        static let sample = 24
+        /// `IPC_EVERY=1` tries every instruction, `IPC_EVERY=k` every k-th; without it some of each operation are tried, and those that change the queue.
         static let every = SeededRandom.setting("IPC_EVERY", default: 0)
 
         @Test("C5 L3 a sender killed after any instruction: each message is there wholly or not at all, and all goes on at once",
@@ -34,7 +33,7 @@ extension QueueSuite {
                 print("stepping \(operation): \(whole.instructions) instructions, \(whole.changes) changes of the queue")
                 #expect(whole.instructions > 50 && whole.changes >= 1, "\(whole)")
                 var random = SeededRandom.forTest(UInt64(operation.utf8.reduce(0) { $0 &* 31 &+ Int($1) }))
-                for next in KillPoint.choose(whole, every: Self.every, sample: Self.sample, &random) {
+                for next in KillPoint.choose(whole, every: Self.every, &random) {
                     point = next
                     _ = try bench.run(point)
                 }
@@ -66,15 +65,21 @@ struct KillPoint: CustomStringConvertible {
         instruction >= 0 ? "instruction \(instruction)" : change >= 0 ? "change \(change) and \(after) instructions" : "the end"
     }
 
-    static func choose(_ whole: (instructions: Int, changes: Int), every: Int, sample: Int, _ random: inout SeededRandom) -> [KillPoint] {
+    /// The most steps that an operation's points may take together if not every instruction is asked for: joining takes a quarter of a million each time.
+    private static let budget = 250_000
+
+    static func choose(_ whole: (instructions: Int, changes: Int), every: Int, _ random: inout SeededRandom) -> [KillPoint] {
         // Between two changes nothing that others see differs but what the kernel knows: so the changes count most.
+        let isLong = whole.instructions > budget / 20
         var points = (1...whole.changes).flatMap { change in
             [KillPoint(change: change), KillPoint(change: change, after: Int.random(in: 1...40, using: &random))]
         }
         if every > 0 {
-            points += stride(from: 0, through: whole.instructions, by: every).map { KillPoint(instruction: $0) }
+            points += stride(from: 0, through: whole.instructions, by: isLong ? max(every, whole.instructions / 2000) : every).map { KillPoint(instruction: $0) }
         } else {
-            points += (0..<sample).map { _ in KillPoint(instruction: Int.random(in: 0...whole.instructions, using: &random)) }
+            if isLong { points = Array(points.shuffled(using: &random).prefix(2)) }
+            let count = min(24, budget / whole.instructions)
+            points += (0..<count).map { _ in KillPoint(instruction: Int.random(in: 0...whole.instructions, using: &random)) }
         }
         return points
     }

@@ -93,6 +93,9 @@ final class TestThread<Value: Sendable>: Sendable {
         }
     }
 
+    /// What the thread returned; nil if it still runs.
+    func resultNow() throws -> Value? { try result.withLock { $0 }?.get() }
+
     /// What the thread returned, within 20 s.
     func join() throws -> Value {
         let limit = MonotonicInstant.now.advanced(by: .seconds(20))

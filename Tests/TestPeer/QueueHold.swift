@@ -7,7 +7,7 @@ import SystemPackage
 /// Short lives at a queue. Arguments: what, directory, and a count.
 ///
 ///     send     sends `count` numbered messages, says that it is ready, and stays
-///     work     sends for ever, one message after the other, waiting while the queue is full
+///     work     sends `count` messages and stays, without a record
 ///     receive  receives `count` messages, says that it is ready, and stays
 ///     leave    sends `count` messages and closes
 ///     die      sends `count` messages and kills itself
@@ -23,7 +23,8 @@ enum QueueHold {
             try stay(directory)
         case "work":
             var sender = try Sender<Numbered>(to: "q", options: options)
-            while true { try? sender.send(Numbered(sender.nextSequence)) }
+            for _ in 0..<count { try sender.trySend(Numbered(sender.nextSequence)) }
+            while true { sleepThread(for: .seconds(1)) }
         default:
             var sender = try Sender<Numbered>(to: "q", options: options)
             for _ in 0..<count { try sender.send(Numbered(sender.nextSequence)) }

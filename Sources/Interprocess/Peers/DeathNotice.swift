@@ -64,7 +64,11 @@ extension PeerTable {
         if let found = information(of: peer) {
             return DeathNotice(peer: peer, pid: found.pid, userID: found.userID, program: found.program, held: held, noticed: .now)
         }
-        if let found = notices(since: deaths.loadAcquire() &- Self.recordCount).notices.last(where: { $0.peer == peer }) { return found }
+        if let found = notices(since: deaths.loadAcquire() &- Self.recordCount).notices.last(where: { $0.peer == peer }) {
+            // A repairer that came after the next holder of a role found no trace of the claim; the caller knows of it.
+            return DeathNotice(
+                peer: peer, pid: found.pid, userID: found.userID, program: found.program, held: found.held.union(held), noticed: found.noticed)
+        }
         return DeathNotice(peer: peer, pid: 0, userID: 0, program: "", held: held, noticed: .now)
     }
 

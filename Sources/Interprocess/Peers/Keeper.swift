@@ -68,7 +68,14 @@ final class Keeper: Sendable {
             }
             throw .system(error, operation, object, "starting the keeper thread")
         }
-        switch ask(.attach, attachment) {
+        var answer = ask(.attach, attachment)
+        // Slots of the dead are free as soon as a survivor has repaired them, which is a matter of microseconds.
+        let limit = MonotonicInstant.now.advanced(by: .seconds(1))
+        while case .tableFull = answer, !attachment.table.isFullOfLiving, MonotonicInstant.now < limit {
+            sleepThread(for: .milliseconds(1))
+            answer = ask(.attach, attachment)
+        }
+        switch answer {
         case .done: return
         case .tableFull:
             throw InterprocessError(

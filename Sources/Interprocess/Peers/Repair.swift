@@ -37,6 +37,12 @@ struct Repair: Sendable {
         return repaired
     }
 
+    /// Repairs all dead peers before this process is a peer itself: it holds the segment's file alone, so nobody else can be at it.
+    func runAlone() {
+        for slot in deadSlots() { repair(slot) }
+        table.repair.storeRelease(0)
+    }
+
     private func deadSlots() -> [Int] { (0..<table.count).filter { PeerTable.isDead(table.life($0).loadAcquire()) } }
 
     /// Takes the repair claim from nobody or from a dead peer.

@@ -50,7 +50,11 @@ public final class Segment: @unchecked Sendable {
         } catch {
             throw .system(error, operation, label, "registering for forks")
         }
-        if file.wasAlone { attachment.table.markAllDead() }
+        if file.wasAlone {
+            attachment.table.markAllDead()
+            // Before joining: their slots may be all that there are.
+            Repair(table: attachment.table, recovery: recovery, me: .nobody).runAlone()
+        }
         do throws(InterprocessError) {
             try Keeper.current.attach(attachment, operation, label)
             try file.endExclusive(label)
