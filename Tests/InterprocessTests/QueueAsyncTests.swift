@@ -78,7 +78,9 @@ extension QueueSuite {
             }
         }
 
-        @Test("C3 L4 deadlines and cancellation end a suspended call at once", arguments: [false, true]) func giveUp(onOwnExecutor: Bool) async throws {
+        @Test("C3 L4 deadlines and cancellation end a suspended call at once", arguments: [false, true]) func giveUp(onOwnExecutor: Bool)
+            async throws
+        {
             let scratch = try Scratch()
             let options = scratch.options
             let executor: (any TaskExecutor)? = onOwnExecutor ? InterprocessExecutor.shared : nil

@@ -1,12 +1,15 @@
-@testable import Interprocess
 import InterprocessSystem
 import QueueTestSupport
 import SystemPackage
 import Testing
 
+@testable import Interprocess
+
 extension QueueSuite {
     @Suite("churn") struct Churn {
-        @Test("N6 N8 both sides come and go all the time: every message is received once, and the name goes with the last") func comeAndGo() throws {
+        @Test("N6 N8 both sides come and go all the time: every message is received once, and the name goes with the last") func comeAndGo()
+            throws
+        {
             for round in 0..<4 {
                 let scratch = try Scratch()
                 let path = scratch.path
@@ -34,7 +37,9 @@ extension QueueSuite {
                     sent = try counter.resultNow()
                     var receiver = try Receiver<UInt64>(from: "q", options: scratch.options)
                     for _ in 0..<Int.random(in: 0...4, using: &random) {
-                        guard case .success(let message?) = result(of: { () throws(ReceiveError) in try receiver.tryReceive() }) else { continue }
+                        guard case .success(let message?) = result(of: { () throws(ReceiveError) in try receiver.tryReceive() }) else {
+                            continue
+                        }
                         #expect(message == UInt64(received))
                         received += 1
                     }
@@ -55,7 +60,9 @@ extension QueueSuite {
                     var sender = try ByteSender(to: "q", capacity: 3000, options: options, strategy: .park)
                     while stop[.stop] == 0 {
                         let number = sender.nextSequence
-                        try sender.publish(byteCount: NumberedBytes.size(number, limit: 400), until: soon) { NumberedBytes.fill(&$0, number) }
+                        try sender.publish(byteCount: NumberedBytes.size(number, limit: 400), until: soon) {
+                            NumberedBytes.fill(&$0, number)
+                        }
                     }
                 })
             threads.append(
@@ -72,7 +79,8 @@ extension QueueSuite {
             let end = MonotonicInstant.now.advanced(by: .milliseconds(400))
             while MonotonicInstant.now < end {
                 let now = try QueueInspection.validate(segment)
-                #expect(now.sent >= last.sent && now.received >= last.received && now.sent >= now.received && now.waitingBytes <= now.ringBytes)
+                #expect(
+                    now.sent >= last.sent && now.received >= last.received && now.sent >= now.received && now.waitingBytes <= now.ringBytes)
                 last = now
             }
             #expect(last.received > 1000)

@@ -1,12 +1,14 @@
-@testable import Interprocess
 import InterprocessSystem
 import QueueTestSupport
 import SystemPackage
 import Testing
 
+@testable import Interprocess
+
 extension QueueSuite {
     @Suite("ends") struct Ends {
-        @Test("C3 the sender closes: everything is received, then the end, again and again until another sender joins") func closes() throws {
+        @Test("C3 the sender closes: everything is received, then the end, again and again until another sender joins") func closes() throws
+        {
             let scratch = try Scratch()
             var receiver = try Receiver<Numbered>(from: "q", options: scratch.options)
             let early = try receiver.tryReceive()
@@ -72,11 +74,16 @@ extension QueueSuite {
                 #expect(found == expected, "IPC_SEED=\(SeededRandom.runSeed)")
                 // And the last one is said again.
                 let again = receiveFailure { () throws(ReceiveError) in if try receiver.receive(until: soon) == nil { throw .closed } }
-                if case .peerDied? = again { #expect(expected.last == "died") } else { #expect(again == .closed && expected.last == "closed") }
+                if case .peerDied? = again {
+                    #expect(expected.last == "died")
+                } else {
+                    #expect(again == .closed && expected.last == "closed")
+                }
             }
         }
 
-        @Test("L2 C5 a killed sender: a waiting receiver is told who it was, after everything it had sent", arguments: WaitStrategy.allCases)
+        @Test(
+            "L2 C5 a killed sender: a waiting receiver is told who it was, after everything it had sent", arguments: WaitStrategy.allCases)
         func senderDies(strategy: WaitStrategy) throws {
             let scratch = try Scratch()
             let server = try PeerServer()
@@ -110,7 +117,9 @@ extension QueueSuite {
             }
         }
 
-        @Test("L2 C5 a killed receiver: a sender that waits for room is told who it was, and goes on with the next one") func receiverDies() throws {
+        @Test("L2 C5 a killed receiver: a sender that waits for room is told who it was, and goes on with the next one") func receiverDies()
+            throws
+        {
             let scratch = try Scratch()
             let server = try PeerServer()
             let record = try QueueRecord.create(in: scratch.directory)

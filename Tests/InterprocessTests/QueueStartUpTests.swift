@@ -10,7 +10,9 @@ extension QueueSuite {
         /// `IPC_START_KILLS=1000` for the long form.
         static let kills = SeededRandom.setting("IPC_START_KILLS", default: 60)
 
-        @Test("C5 N2 N3 L3 a program killed at any moment of its start: the next start works at once, and nothing published is lost", arguments: [false, true])
+        @Test(
+            "C5 N2 N3 L3 a program killed at any moment of its start: the next start works at once, and nothing published is lost",
+            arguments: [false, true])
         func killedWhileStarting(isQueueThere: Bool) throws {
             let scratch = try Scratch()
             defer { scratch.removeNames() }

@@ -1,49 +1,55 @@
-@testable import Interprocess
 import InterprocessSystem
 import QueueTestSupport
 import SystemPackage
 import Testing
 
+@testable import Interprocess
+
 #if arch(x86_64)
-extension QueueSuite {
-    @Suite("kill after each instruction") struct Steps {
-        /// `IPC_EVERY=1` tries every instruction, `IPC_EVERY=k` every k-th; without it some of each operation are tried, and those that change the queue.
-        static let every = SeededRandom.setting("IPC_EVERY", default: 0)
+    extension QueueSuite {
+        @Suite("kill after each instruction") struct Steps {
+            /// `IPC_EVERY=1` tries every instruction, `IPC_EVERY=k` every k-th; without it some of each operation are tried, and those that change the queue.
+            static let every = SeededRandom.setting("IPC_EVERY", default: 0)
 
-        @Test("C5 L3 a sender killed after any instruction: each message is there wholly or not at all, and all goes on at once",
-            arguments: ["send", "trySend", "sendBatch", "publishBatch", "sendBytes", "publishBytes", "reserveBytes", "sendWaiting", "joinSender", "closeSender"])
-        func sender(operation: String) throws {
-            try sweep(operation) { try StepBench(operation, $0, $1) }
-        }
+            @Test(
+                "C5 L3 a sender killed after any instruction: each message is there wholly or not at all, and all goes on at once",
+                arguments: [
+                    "send", "trySend", "sendBatch", "publishBatch", "sendBytes", "publishBytes", "reserveBytes", "sendWaiting",
+                    "joinSender", "closeSender",
+                ])
+            func sender(operation: String) throws {
+                try sweep(operation) { try StepBench(operation, $0, $1) }
+            }
 
-        @Test("C5 L3 a receiver killed after any instruction: each message is taken or still there, and all goes on at once",
-            arguments: ["receive", "tryReceive", "receiveBatch", "receiveBytes", "receiveWaiting", "joinReceiver", "closeReceiver"])
-        func receiver(operation: String) throws {
-            try sweep(operation) { try StepBench(operation, $0, $1) }
-        }
+            @Test(
+                "C5 L3 a receiver killed after any instruction: each message is taken or still there, and all goes on at once",
+                arguments: ["receive", "tryReceive", "receiveBatch", "receiveBytes", "receiveWaiting", "joinReceiver", "closeReceiver"])
+            func receiver(operation: String) throws {
+                try sweep(operation) { try StepBench(operation, $0, $1) }
+            }
 
-        private func sweep(_ operation: String, _ make: (ObjectDirectory, String) throws -> StepBench) throws {
-            let scratch = try Scratch()
-            defer { scratch.removeNames() }
-            let bench = try make(scratch.directory, scratch.path)
-            var point = KillPoint.none
-            do {
-                // Without a kill first, to learn how many there are.
-                let whole = try bench.run(.none)
-                print("stepping \(operation): \(whole.instructions) instructions, \(whole.changes) changes of the queue")
-                #expect(whole.instructions > 50 && whole.changes >= 1, "\(whole)")
-                var random = SeededRandom.forTest(UInt64(operation.utf8.reduce(0) { $0 &* 31 &+ Int($1) }))
-                for next in KillPoint.choose(whole, every: Self.every, &random) {
-                    point = next
-                    _ = try bench.run(point)
+            private func sweep(_ operation: String, _ make: (ObjectDirectory, String) throws -> StepBench) throws {
+                let scratch = try Scratch()
+                defer { scratch.removeNames() }
+                let bench = try make(scratch.directory, scratch.path)
+                var point = KillPoint.none
+                do {
+                    // Without a kill first, to learn how many there are.
+                    let whole = try bench.run(.none)
+                    print("stepping \(operation): \(whole.instructions) instructions, \(whole.changes) changes of the queue")
+                    #expect(whole.instructions > 50 && whole.changes >= 1, "\(whole)")
+                    var random = SeededRandom.forTest(UInt64(operation.utf8.reduce(0) { $0 &* 31 &+ Int($1) }))
+                    for next in KillPoint.choose(whole, every: Self.every, &random) {
+                        point = next
+                        _ = try bench.run(point)
+                    }
+                    bench.end()
+                } catch {
+                    throw TestFailure("\(operation), killed at \(point), IPC_SEED=\(SeededRandom.runSeed): \(error). \(bench.state)")
                 }
-                bench.end()
-            } catch {
-                throw TestFailure("\(operation), killed at \(point), IPC_SEED=\(SeededRandom.runSeed): \(error). \(bench.state)")
             }
         }
     }
-}
 #endif
 
 /// When a stepped process is killed. Instructions are counted from the beginning, or after the n-th change of the queue's bytes.
@@ -75,7 +81,9 @@ struct KillPoint: CustomStringConvertible {
             [KillPoint(change: change), KillPoint(change: change, after: Int.random(in: 1...40, using: &random))]
         }
         if every > 0 {
-            points += stride(from: 0, through: whole.instructions, by: isLong ? max(every, whole.instructions / 2000) : every).map { KillPoint(instruction: $0) }
+            points += stride(from: 0, through: whole.instructions, by: isLong ? max(every, whole.instructions / 2000) : every).map {
+                KillPoint(instruction: $0)
+            }
         } else {
             if isLong { points = Array(points.shuffled(using: &random).prefix(2)) }
             let count = min(24, budget / whole.instructions)

@@ -1,7 +1,8 @@
-@testable import Interprocess
 import InterprocessSystem
 import QueueTestSupport
 import SystemPackage
+
+@testable import Interprocess
 
 /// Runs one operation of a queue in a process that is killed in the middle of it, and is itself the survivor: it holds the other side, which must go on at once.
 ///

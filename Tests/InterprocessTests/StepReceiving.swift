@@ -1,6 +1,7 @@
-@testable import Interprocess
 import InterprocessSystem
 import QueueTestSupport
+
+@testable import Interprocess
 
 /// The survivor of killed senders: a receiver that lives through all of them.
 final class StepReceiving {
@@ -29,7 +30,10 @@ final class StepReceiving {
         let number = next
         do {
             if bytes != nil {
-                guard let result = try bytes?.receive(until: .after(.seconds(2)), { NumberedBytes.isWhole($0, number, limit: NumberedBytes.smallLimit) }) else { return .closed }
+                guard
+                    let result = try bytes?.receive(
+                        until: .after(.seconds(2)), { NumberedBytes.isWhole($0, number, limit: NumberedBytes.smallLimit) })
+                else { return .closed }
                 guard result.get() else { throw TestFailure("message \(number) is not whole") }
             } else {
                 guard let message = try typed?.receive(until: .after(.seconds(2))) else { return .closed }
@@ -57,7 +61,9 @@ final class StepReceiving {
         let fresh = try QueueWatch.within(.seconds(1), "joining after it") { try StepSending(isBytes: bytes != nil, options) }
         let sent = fresh.next
         let (least, most) = (max(first, record[.sent]), max(first, record[.sent], record[.sendIntent]))
-        guard sent >= least, sent <= most else { throw TestFailure("the victim's messages end at \(sent), which should be \(least) or \(most)") }
+        guard sent >= least, sent <= most else {
+            throw TestFailure("the victim's messages end at \(sent), which should be \(least) or \(most)")
+        }
         guard !operation.hasSuffix("Batch") || sent == least || sent == most else {
             throw TestFailure("a part of a batch was published: up to \(sent) of \(most)")
         }

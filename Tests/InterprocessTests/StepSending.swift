@@ -1,6 +1,7 @@
-@testable import Interprocess
 import InterprocessSystem
 import QueueTestSupport
+
+@testable import Interprocess
 
 /// The survivor of killed receivers: a sender that lives through all of them. Also the sender that comes after a killed one.
 final class StepSending {
@@ -40,7 +41,9 @@ final class StepSending {
         for _ in 0..<count {
             let number = next
             try typed?.send(Numbered(number), until: .after(.seconds(2)))
-            _ = try bytes?.publish(byteCount: NumberedBytes.size(number, limit: NumberedBytes.smallLimit), until: .after(.seconds(2))) { NumberedBytes.fill(&$0, number) }
+            _ = try bytes?.publish(byteCount: NumberedBytes.size(number, limit: NumberedBytes.smallLimit), until: .after(.seconds(2))) {
+                NumberedBytes.fill(&$0, number)
+            }
         }
     }
 
@@ -55,6 +58,8 @@ final class StepSending {
             throw TestFailure("the next message is \(fresh.next); the victim had taken up to \(least) and was about to reach \(most)")
         }
         try send(2, asBatch: false)
-        while fresh.next < next { guard try fresh.receive() == .message else { throw TestFailure("an end was told, and this sender lives") } }
+        while fresh.next < next {
+            guard try fresh.receive() == .message else { throw TestFailure("an end was told, and this sender lives") }
+        }
     }
 }

@@ -50,6 +50,9 @@ final class QueueSession: @unchecked Sendable {
             // The other side's barriers do not reach this process, or this one can make none: both directions go by fences, for good.
             words.senderFlags.setBits(WaitFlags.fence)
             words.receiverFlags.setBits(WaitFlags.fence)
+            // The other side may have looked at its flags just before, with what it has published still on its way: a millisecond is many times
+            // what that takes, and only this first time, since from now on it fences.
+            sleepThread(for: .milliseconds(1))
         }
         myCPU.storeRelaxed(UInt32(truncatingIfNeeded: Processor.current + 1))
         Waker.alarm(mine.otherEvent)

@@ -67,7 +67,8 @@ extension PeerTable {
         if let found = notices(since: deaths.loadAcquire() &- Self.recordCount).notices.last(where: { $0.peer == peer }) {
             // A repairer that came after the next holder of a role found no trace of the claim; the caller knows of it.
             return DeathNotice(
-                peer: peer, pid: found.pid, userID: found.userID, program: found.program, held: found.held.union(held), noticed: found.noticed)
+                peer: peer, pid: found.pid, userID: found.userID, program: found.program, held: found.held.union(held),
+                noticed: found.noticed)
         }
         return DeathNotice(peer: peer, pid: 0, userID: 0, program: "", held: held, noticed: .now)
     }

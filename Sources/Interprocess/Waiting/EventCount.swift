@@ -73,7 +73,8 @@ struct Sleeper: Sendable {
 struct Waker: Sendable {
     @usableFromInline let flags: SharedUInt32
     let event: SharedUInt32
-    private var wokenTicket: UInt32 = 0
+    /// No ticket at first: they have 24 bits.
+    private var wokenTicket = UInt32.max
 
     init(flags: SharedUInt32, event: SharedUInt32) {
         self.flags = flags
