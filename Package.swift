@@ -88,7 +88,8 @@ let package = Package(
         .testTarget(
             name: "InterprocessTests",
             dependencies: [
-                "CTestSystem", "CTestSupport", "QueueTestSupport", "TestSupport", "CInterprocess", "Interprocess", "InterprocessSystem", "TestPeer", "ipc",
+                "CTestSystem", "CTestSupport", "QueueTestSupport", "TestSupport", "CInterprocess", "Interprocess", "InterprocessSystem",
+                "TestPeer", "ipc",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             exclude: ["Golden"], swiftSettings: strict),
