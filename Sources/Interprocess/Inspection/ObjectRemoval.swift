@@ -74,7 +74,9 @@ extension ObjectDirectory {
             return false
         }
         guard let header = try? SegmentHeader(reading: file.descriptor, fileSize: status.size, operation, label) else { return false }
-        guard try SegmentMapping(readOnly: file.descriptor, header, operation, label).isGarbageIfAlone(withMessages: withMessages) else { return false }
+        guard try SegmentMapping(readOnly: file.descriptor, header, operation, label).isGarbageIfAlone(withMessages: withMessages) else {
+            return false
+        }
         try SegmentFile.unlink(SegmentPlace(name: name, directory: self), in: directory, ifStill: status)
         return true
     }
