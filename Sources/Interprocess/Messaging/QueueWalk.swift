@@ -56,10 +56,8 @@ struct QueueWalk {
     /// The place after the last published record. O(records).
     ///
     /// While both sides are at work, a record that the receiver has taken may be written over under the walk: only what it had not taken
-    /// after the
-    /// record was read is believed, and otherwise the walk goes on from where the receiver is. It is faster than any receiver.
-    ///
-    /// - Throws: ``QueueDamage`` also if the receiver outran the walk all the time.
+    /// after the record was read is believed, and otherwise the walk goes on from where the receiver is. The result is then a place where
+    /// the end was a moment ago.
     func tail() throws(QueueDamage) -> Place {
         var place = try head().place
         var start = place.position
@@ -75,14 +73,18 @@ struct QueueWalk {
             // SYNC queue.take: the header was read before this look at `consumed`, both with acquire.
             if isOverrun(place) {
                 restarts += 1
-                guard restarts < 100_000 else { throw QueueDamage(field: "consumed") }
                 place = try head().place
                 start = place.position
+                // Where the receiver is, the end has been.
+                if restarts > 1000 { return place }
                 continue
             }
             guard let found else { return place }
             place = found.place
-            guard place.position &- start <= ringSize else { throw QueueDamage(field: "header.length") }
+            // Negative if the receiver is past it by now. No sender is further ahead of the receiver than the ring is long.
+            guard Int64(bitPattern: place.position &- consumed) <= Int64(ringSize) else { throw QueueDamage(field: "header.length") }
+            // A sender that is as fast as the walk could be followed for ever: where it was a moment ago will do.
+            if place.position &- start > 4 * ringSize { return place }
         }
     }
 
