@@ -78,7 +78,7 @@ struct KillPoint: CustomStringConvertible {
             points += stride(from: 0, through: whole.instructions, by: isLong ? max(every, whole.instructions / 2000) : every).map { KillPoint(instruction: $0) }
         } else {
             if isLong { points = Array(points.shuffled(using: &random).prefix(2)) }
-            let count = min(24, budget / whole.instructions)
+            let count = min(12, budget / whole.instructions)
             points += (0..<count).map { _ in KillPoint(instruction: Int.random(in: 0...whole.instructions, using: &random)) }
         }
         return points
