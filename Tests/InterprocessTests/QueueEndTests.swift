@@ -157,6 +157,26 @@ extension QueueSuite {
             }
         }
 
+        @Test("C3 the receiver closes: a sender that has room is told with its second message, and both messages stay its own") func receiverClosesEarly() throws {
+            let scratch = try Scratch()
+            defer { scratch.removeNames() }
+            var sender = try Sender<Numbered>(to: "q", options: scratch.options)
+            var receiver = try Receiver<Numbered>(from: "q", options: scratch.options)
+            try sender.send(Numbered(0))
+            _ = try receiver.receive(until: soon)
+            receiver.close()
+            try sender.send(Numbered(1))
+            expectNotSent(.closed) { () throws(SendError<Numbered>) in try sender.trySend(Numbered(2)) }
+            expectNotSent(.closed) { () throws(SendError<Numbered>) in try sender.send(Numbered(2), until: soon) }
+            #expect(sender.nextSequence == 2)
+            receiver = try Receiver<Numbered>(from: "q", options: scratch.options)
+            try sender.send(Numbered(2))
+            for number in 1..<UInt64(3) {
+                let message = try receiver.receive(until: soon)
+                #expect(message?.isWhole(number) == true)
+            }
+        }
+
         @Test("C3 the receiver closes: a full queue's sender is told; it goes on when another joins") func receiverCloses() throws {
             let scratch = try Scratch()
             var sender = try Sender<Numbered>(to: "q", capacity: 10, options: scratch.options)

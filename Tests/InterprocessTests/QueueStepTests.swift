@@ -86,7 +86,7 @@ struct KillPoint: CustomStringConvertible {
             }
         } else {
             if isLong { points = Array(points.shuffled(using: &random).prefix(2)) }
-            let count = min(24, budget / whole.instructions)
+            let count = min(12, budget / whole.instructions)
             points += (0..<count).map { _ in KillPoint(instruction: Int.random(in: 0...whole.instructions, using: &random)) }
         }
         return points

@@ -107,6 +107,17 @@ final class TestThread<Value: Sendable>: Sendable {
     }
 }
 
+/// Lets several threads of a test meet.
+final class Latch: Sendable {
+    private let missing: Atomic<Int>
+    init(_ count: Int) { missing = Atomic(count) }
+
+    func countDownAndWait() {
+        missing.subtract(1, ordering: .sequentiallyConsistent)
+        while missing.load(ordering: .sequentiallyConsistent) > 0 { sleepThread(for: .microseconds(50)) }
+    }
+}
+
 struct TestFailure: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
