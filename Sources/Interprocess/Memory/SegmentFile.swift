@@ -220,6 +220,11 @@ extension SegmentFile {
         guard status.kind == .regular else {
             throw InterprocessError(.notASegment, operation, label, "it is not a plain file; remove it or choose another name")
         }
+        guard status.links <= 1 else {
+            throw InterprocessError(
+                .notASegment, operation, label,
+                "its file has \(status.links) names (hard links), so that it may be another object's; remove the one that is too many")
+        }
         if place.directory.owners == .user {
             guard status.owner == currentUserID() else {
                 throw InterprocessError(
