@@ -1,3 +1,4 @@
+import CTestSystem
 import Glibc
 import Interprocess
 import InterprocessSystem
@@ -39,4 +40,35 @@ func runBlocking(_ body: @escaping @Sendable () async throws -> Void) {
 /// Writes a line to standard output, all at once and at once: a test waits for it.
 func say(_ line: String) {
     _ = try? FileDescriptor.standardOutput.writeAll("\(line)\n".utf8)
+}
+
+/// Runs `body` in a child made by `fork`, and waits for its end; throws unless it ended well.
+func forkAndWait(_ body: () throws -> Void) throws {
+    let pid = try forkChild(body)
+    var status: CInt = 0
+    guard unsafe waitpid(pid, &status, 0) == pid, status == 0 else { throw BadArguments() }
+}
+
+/// Runs `body` in a child made by `fork`; its exit status is 0 unless `body` throws.
+func forkChild(_ body: () throws -> Void) throws -> Int32 {
+    let pid = withoutActuallyEscaping(body) { body in
+        let call = ForkBody(body)
+        return unsafe test_fork(
+            { context in
+                do {
+                    try unsafe Unmanaged<ForkBody>.fromOpaque(context!).takeUnretainedValue().body()
+                    return 0
+                } catch {
+                    say("error \(error)")
+                    return 1
+                }
+            }, Unmanaged.passUnretained(call).toOpaque())
+    }
+    guard pid > 0 else { throw Errno(rawValue: -pid) }
+    return pid
+}
+
+private final class ForkBody {
+    let body: () throws -> Void
+    init(_ body: @escaping () throws -> Void) { self.body = body }
 }

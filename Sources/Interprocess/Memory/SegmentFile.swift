@@ -59,6 +59,8 @@ extension SegmentFile {
         try plan.check(operation, place.label)
         try checkPermissions(permissions, place)
         let directory = try place.directory.open(for: operation, place.label)
+        // The link below decides; but a taken name should not cost a whole segment first, nor be reported as a lack of space.
+        if (try? directory.status(of: place.label)) != nil { throw nameTaken(place) }
         let made: SegmentFile
         do {
             made = try build(plan, place.name, operation, initialize: initialize) { () throws(Errno) in
@@ -73,13 +75,15 @@ extension SegmentFile {
         do throws(Errno) {
             try directory.link(made.descriptor, as: place.name.description)
         } catch {
-            if error == .fileExists {
-                throw InterprocessError(
-                    .nameTaken, operation, place.label, errno: error, "the name is taken; open it, remove it, or choose another")
-            }
+            if error == .fileExists { throw nameTaken(place) }
             throw .system(error, operation, place.label, "giving the new segment its name")
         }
         return made
+    }
+
+    private static func nameTaken(_ place: SegmentPlace) -> InterprocessError {
+        InterprocessError(
+            .nameTaken, "create", place.label, errno: .fileExists, "the name is taken; open it, remove it, or choose another")
     }
 
     /// Builds an anonymous segment: a memory file that nobody can shrink or grow.
@@ -219,6 +223,11 @@ extension SegmentFile {
         let status = file.status
         guard status.kind == .regular else {
             throw InterprocessError(.notASegment, operation, label, "it is not a plain file; remove it or choose another name")
+        }
+        guard status.links <= 1 else {
+            throw InterprocessError(
+                .notASegment, operation, label,
+                "its file has \(status.links) names (hard links), so that it may be another object's; remove the one that is too many")
         }
         if place.directory.owners == .user {
             guard status.owner == currentUserID() else {

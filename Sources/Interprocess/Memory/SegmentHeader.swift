@@ -75,7 +75,9 @@ public struct SegmentHeader: Sendable, Equatable {
         guard raw.data_size % UInt64(IPC_PAGE) == 0, raw.data_size == UInt64(fileSize) - raw.data_offset else { throw damaged("data_size") }
         guard raw.element_size < UInt64(SegmentPlan.maximumSize) else { throw damaged("element_size") }
         guard raw.element_alignment.nonzeroBitCount == 1, raw.element_alignment <= 4096 else { throw damaged("element_alignment") }
-        guard raw.capacity <= UInt64(SegmentPlan.maximumSize) else { throw damaged("capacity") }
+        // The capacity of plain bytes is what their users may touch.
+        let largest = raw.kind == SegmentKind.plain.rawValue ? raw.data_size : UInt64(SegmentPlan.maximumSize)
+        guard raw.capacity <= largest else { throw damaged("capacity") }
 
         kind = SegmentKind(rawValue: raw.kind)
         element = ElementDescription(
