@@ -157,7 +157,8 @@ extension QueueSuite {
             }
         }
 
-        @Test("C3 the receiver closes: a sender that has room is told with its second message, and both messages stay its own") func receiverClosesEarly() throws {
+        @Test("C3 the receiver closes: a sender that has room is told with its second message, and both messages stay its own")
+        func receiverClosesEarly() throws {
             let scratch = try Scratch()
             defer { scratch.removeNames() }
             var sender = try Sender<Numbered>(to: "q", options: scratch.options)

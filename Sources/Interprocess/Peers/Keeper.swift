@@ -163,9 +163,11 @@ final class Keeper: Sendable {
                 return true
             }
             let peer = PeerID(slot: slot, generation: table.generation(slot).loadAcquire() & 0x3fffff)
-            table.publish(peer, .current())
+            // The other keepers first, so that they watch the life word of whoever is joined: a peer that died between the two in the other
+            // order would have joined, and nobody would know to look.
             table.membership.add(1)
             unsafe Futex.wake(table.membership.rawAddress)
+            table.publish(peer, .current())
             attachment.setPeer(peer)
             return .done
         }
@@ -187,9 +189,11 @@ final class Keeper: Sendable {
         guard let me = attachment.peer else { return }
         let table = attachment.table
         let membership = table.membership.loadAcquire()
+        let deaths = table.deaths.loadAcquire()
         _ = Repair(table: table, recovery: attachment.recovery, me: me).run()
         attachment.announceDeaths()
         unsafe words.append(ipc_futex_waiter(table.membership.rawAddress, while: membership))
+        unsafe words.append(ipc_futex_waiter(table.deaths.rawAddress, while: deaths))
         for slot in 0..<table.count where slot != me.slot {
             let life = table.life(slot).loadAcquire()
             if unsafe life == 0 || life & RobustList.threadMask == thread { continue }

@@ -1,7 +1,8 @@
-@testable import Interprocess
 import InterprocessSystem
 import TestSupport
 import Testing
+
+@testable import Interprocess
 
 @Suite("Names")
 struct NameTests {
@@ -16,7 +17,8 @@ struct NameTests {
     @Test(
         "N1 a text that is no name is refused, and the rule it breaks is said",
         arguments: [
-            ("", "at least one character"), ("123456789012345678901234567890123", "at most 32 bytes, this one has 33"), (".hidden", "begin with a dot"),
+            ("", "at least one character"), ("123456789012345678901234567890123", "at most 32 bytes, this one has 33"),
+            (".hidden", "begin with a dot"),
             ("..", "begin with a dot"), ("a/b", "not a path"), ("/a", "not a path"), ("a b", "only letters"), ("ä", "only letters"),
             ("a\0", "only letters"), ("a\n", "only letters"), ("a:b", "only letters"),
         ])

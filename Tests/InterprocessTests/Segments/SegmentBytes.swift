@@ -7,7 +7,9 @@ import Testing
 struct SegmentBytes: ~Copyable {
     let file: FileDescriptor
 
-    init(_ path: FilePath, readOnly: Bool = false) throws { file = try FileDescriptor.open(path, readOnly ? .readOnly : .readWrite, options: .closeOnExec) }
+    init(_ path: FilePath, readOnly: Bool = false) throws {
+        file = try FileDescriptor.open(path, readOnly ? .readOnly : .readWrite, options: .closeOnExec)
+    }
 
     deinit { try? file.close() }
 

@@ -1,10 +1,11 @@
 import CInterprocess
 import Glibc
-@testable import Interprocess
 import InterprocessSystem
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Interprocess
 
 /// A change of a segment's header, and how it is refused.
 struct Mismatch: CustomTestStringConvertible, Sendable {
@@ -14,7 +15,10 @@ struct Mismatch: CustomTestStringConvertible, Sendable {
     let says: [String]
     let change: @Sendable (borrowing SegmentBytes) throws -> Void
 
-    init(_ what: String, _ code: InterprocessError.Code, _ says: [String], _ change: @escaping @Sendable (borrowing SegmentBytes) throws -> Void) {
+    init(
+        _ what: String, _ code: InterprocessError.Code, _ says: [String],
+        _ change: @escaping @Sendable (borrowing SegmentBytes) throws -> Void
+    ) {
         testDescription = what
         self.code = code
         self.says = says
