@@ -21,6 +21,8 @@ struct QueueReceiverCore: ~Copyable {
     /// The progress entry that is to be written next; the other one is in force.
     @usableFromInline var next: ProgressEntry
     @usableFromInline var waker: Waker
+    /// The length of the last batch that was received in place, which the next probably has too; never 0.
+    @usableFromInline var usualLength: UInt64
     @usableFromInline let session: QueueSession
     @usableFromInline let alignment: Int
     let elementSize: Int
@@ -31,6 +33,7 @@ struct QueueReceiverCore: ~Copyable {
     init(_ session: QueueSession, alignment: Int, elementSize: Int) throws(InterprocessError) {
         self.session = session
         backOff = BackOff()
+        usualLength = UInt64(max(elementSize, 1))
         self.alignment = alignment
         self.elementSize = elementSize
         let mapping = session.segment.mapping

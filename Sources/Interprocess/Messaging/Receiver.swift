@@ -121,7 +121,15 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
     mutating func waitForPayload(until deadline: Deadline) throws(ReceiveError) -> Bool {
         if core.remaining != 0 { return true }
         let header = core.header(alignment: Self.alignment)
+        // A batch as long as the last one, as its header says in one comparison. The place of the record after it then follows from what is known already, not
+        // from the header: so the processor fetches the next header while this one is still on its way.
+        let usual = core.usualLength
+        if header == RecordHeader(length: Int(truncatingIfNeeded: usual), sequence: core.sequence) {
+            core.enter(usual, after: UInt64(Self.alignment))
+            return true
+        }
         if let length = core.batchLength(header, elementSize: MemoryLayout<Element>.stride) {
+            core.usualLength = length
             core.enter(length, after: UInt64(Self.alignment))
             return true
         }
