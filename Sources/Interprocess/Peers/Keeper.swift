@@ -130,7 +130,7 @@ final class Keeper: Sendable {
                 }
             }
             var words: [ipc_futex_waiter] = []
-            for attachment in attachments { look(at: attachment, thread, &words) }
+            for attachment in attachments { look(at: attachment, &words) }
             wait(for: words, control: seen, &watchers)
         }
     }
@@ -176,7 +176,7 @@ final class Keeper: Sendable {
     }
 
     /// Repairs the dead of one segment, announces deaths, and adds the words to wait on.
-    private func look(at attachment: Attachment, _ thread: UInt32, _ words: inout [ipc_futex_waiter]) {
+    private func look(at attachment: Attachment, _ words: inout [ipc_futex_waiter]) {
         guard let me = attachment.peer else { return }
         let table = attachment.table
         let membership = table.membership.loadAcquire()
@@ -184,8 +184,9 @@ final class Keeper: Sendable {
         attachment.announceDeaths()
         unsafe words.append(ipc_futex_waiter(table.membership.rawAddress, while: membership))
         for slot in 0..<table.count where slot != me.slot {
+            // This process's own other peers too: their words hold the same thread id, but so may those of a process of another pid namespace.
             let life = table.life(slot).loadAcquire()
-            if unsafe life == 0 || life & RobustList.threadMask == thread { continue }
+            if life == 0 { continue }
             unsafe words.append(ipc_futex_waiter(table.life(slot).rawAddress, while: life))
         }
     }
