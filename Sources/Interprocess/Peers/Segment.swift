@@ -50,16 +50,12 @@ public final class Segment: @unchecked Sendable {
         } catch {
             throw .system(error, operation, label, "registering for forks")
         }
-        if file.wasAlone { attachment.table.markAllDead() }
         do throws(InterprocessError) {
-            try Keeper.current.attach(attachment, operation, label)
-            try file.endExclusive(label)
+            peer = try attachment.join(file, operation, label)
         } catch {
             registration.end()
             throw error
         }
-        guard let peer = attachment.peer else { preconditionFailure("the keeper answers after it has set the peer") }
-        self.peer = peer
     }
 
     deinit {
@@ -91,12 +87,4 @@ public final class Segment: @unchecked Sendable {
 
     /// The descriptor of the segment, to be passed to another process, which opens it with ``open(descriptor:)``. It stays this segment's.
     public var descriptor: FileDescriptor { file.descriptor }
-}
-
-extension PeerTable {
-    /// Marks every peer dead that the table shows alive: by whoever holds the segment's file alone, so that none can be (after a reboot, or
-    /// for peers whose kernel is gone).
-    fileprivate func markAllDead() {
-        for slot in 0..<count where life(slot).loadAcquire() != 0 { unsafe life(slot).storeRelease(RobustList.waiters | RobustList.died) }
-    }
 }
