@@ -167,12 +167,13 @@ extension SegmentFile {
             let descriptor = file.owned.descriptor
             guard let alone = try lock(descriptor, place.label, until: deadline) else { continue }  // removed meanwhile: look again
             let header = try SegmentHeader(reading: descriptor, fileSize: status.size, operation, place.label)
-            try check(header)
             let mapping = try SegmentMapping(descriptor, header, mirrorsData: mirrorsData, operation, place.label)
+            // Before it is compared with what the caller expects: what nobody can see any more cannot be the wrong thing.
             if alone && header.lifetime == .untilLastPeerLeaves && !keepAbandoned(mapping) {
                 try unlink(place, in: directory, ifStill: status)
                 continue
             }
+            try check(header)
             return SegmentFile(owned: file.release(), mapping: mapping, wasAlone: alone)
         }
     }
@@ -280,9 +281,17 @@ extension SegmentFile {
 
     private static func isMemoryFile(_ file: FileDescriptor) -> Bool { (try? MemoryFile.seals(of: file))?.contains(.shrink) ?? false }
 
+    /// Whether nobody else has the segment open by now; then the lock is this opening's alone.
+    func tryAlone(_ label: String) throws(InterprocessError) -> Bool {
+        do throws(Errno) {
+            return try FileLock.tryLock(descriptor, .exclusive)
+        } catch {
+            throw .system(error, "open", label, "locking it")
+        }
+    }
+
     /// Ends the time alone: others that wait to open may go on. To be called once the opener has put right what the dead left.
     func endExclusive(_ label: String) throws(InterprocessError) {
-        guard wasAlone else { return }
         do throws(Errno) {
             _ = try FileLock.tryLock(descriptor, .shared)
         } catch {

@@ -84,12 +84,12 @@ extension PeerTable {
     /// Writes the record of the next death, not yet published. Only under the repair claim. A whole record for the same peer that an
     /// earlier repairer
     /// left here stays as it is: that repairer may have given back already what it says was held.
-    func prepareRecord(of peer: PeerID, by repairer: PeerID, holding held: DeathNotice.Claims) {
+    func prepareRecord(of peer: PeerID, by repairer: PeerID?, holding held: DeathNotice.Claims) {
         let place = unsafe record(deaths.loadAcquire())
         let peerWord = unsafe SharedUInt32(at: place)
         guard peerWord.loadAcquire() != peer.rawValue else { return }
         var raw = ipc_death_record()
-        raw.repairer = repairer.rawValue
+        raw.repairer = repairer?.rawValue ?? 0
         raw.held = held.rawValue
         raw.noticed_ns = MonotonicInstant.now.nanoseconds
         if let found = information(of: peer) {
@@ -101,6 +101,12 @@ extension PeerTable {
         peerWord.storeRelease(0)
         unsafe place.storeBytes(of: raw, as: ipc_death_record.self)
         peerWord.storeRelease(peer.rawValue)
+    }
+
+    /// The peers that the last published record names and the one that would be published next, which may be older or prepared.
+    func latestRecords() -> [PeerID] {
+        let next = deaths.loadAcquire()
+        return [next &- 1, next].compactMap { PeerID(rawValue: read($0).peer) }
     }
 
     /// Whether the death of `peer` has been published.

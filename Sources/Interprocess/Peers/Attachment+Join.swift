@@ -1,0 +1,50 @@
+import InterprocessSystem
+
+extension Attachment {
+    /// Makes this process a peer of the segment in `file`.
+    ///
+    /// Whoever is alone with the segment repairs what the dead have left before it joins, so that also a table full of dead peers lets somebody in.
+    ///
+    /// - Throws: `busy` if the table is full of peers that live, `system`. Then this process is no peer.
+    func join(_ file: SegmentFile, _ operation: String, _ label: String) throws(InterprocessError) -> PeerID {
+        let deadline = MonotonicInstant.now.advanced(by: .seconds(5))
+        var isAlone = file.wasAlone
+        while true {
+            if isAlone { repairAlone() }
+            do throws(InterprocessError) {
+                try Keeper.current.attach(self, operation, label)
+                break
+            } catch {
+                // Full, but not of the living: a survivor is about to repair, or there is none and the kernel has not yet closed the last one's file.
+                guard error.code == .busy, table.isFullWithDead, MonotonicInstant.now < deadline else { throw error }
+                sleepThread(for: .milliseconds(1))
+                isAlone = try file.tryAlone(label)
+            }
+        }
+        do throws(InterprocessError) {
+            if isAlone { try file.endExclusive(label) }
+        } catch {
+            Keeper.current.detach(self)
+            throw error
+        }
+        guard let peer else { preconditionFailure("the keeper answers after it has set the peer") }
+        return peer
+    }
+
+    /// By whoever holds the segment's file alone, so that no peer that the table shows alive can be (after a reboot, or for peers whose kernel is gone).
+    private func repairAlone() {
+        table.markAllDead()
+        Repair(table: table, recovery: recovery, me: nil).runAlone()
+    }
+}
+
+extension PeerTable {
+    fileprivate func markAllDead() {
+        for slot in 0..<count where life(slot).loadAcquire() != 0 { unsafe life(slot).storeRelease(RobustList.waiters | RobustList.died) }
+    }
+
+    fileprivate var isFullWithDead: Bool {
+        let lives = (0..<count).map { life($0).loadAcquire() }
+        return !lives.contains(0) && lives.contains { Self.isDead($0) }
+    }
+}
