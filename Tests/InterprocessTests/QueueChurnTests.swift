@@ -33,7 +33,10 @@ extension QueueSuite {
                 var received = 0
                 var random = SeededRandom.forTest(UInt64(200 + round))
                 var sent: Int?
-                while sent == nil || received < sent! {
+                let watch = try HangWatch("churn")
+                defer { watch.end() }
+                let limit = MonotonicInstant.now.advanced(by: .seconds(60))
+                while (sent == nil || received < sent!) && MonotonicInstant.now < limit {
                     sent = try counter.resultNow()
                     var receiver = try Receiver<UInt64>(from: "q", options: scratch.options)
                     for _ in 0..<Int.random(in: 0...4, using: &random) {

@@ -20,7 +20,10 @@ extension QueueSuite {
             // The other side may be there all the time, or nobody.
             var resident = isQueueThere ? try Receiver<Numbered>(from: "q", options: scratch.options) : nil
             var next: UInt64 = 0
+            let watch = try HangWatch("starting")
+            defer { watch.end() }
             for kill in 0..<Self.kills / 2 {
+                watch.step("kill \(kill)")
                 do {
                     var victim = try ChildProcess(starting: testPeerProgram, arguments: ["queue-hold", "work", scratch.path, "25"])
                     sleepThread(for: .microseconds(Int.random(in: 0...40_000, using: &random)))

@@ -33,6 +33,8 @@ import Testing
                 defer { scratch.removeNames() }
                 let bench = try make(scratch.directory, scratch.path)
                 var point = KillPoint.none
+                let watch = try HangWatch("stepping \(operation)")
+                defer { watch.end() }
                 do {
                     // Without a kill first, to learn how many there are.
                     let whole = try bench.run(.none)
@@ -41,6 +43,7 @@ import Testing
                     var random = SeededRandom.forTest(UInt64(operation.utf8.reduce(0) { $0 &* 31 &+ Int($1) }))
                     for next in KillPoint.choose(whole, every: Self.every, &random) {
                         point = next
+                        watch.step("killed at \(point)")
                         _ = try bench.run(point)
                     }
                     bench.end()

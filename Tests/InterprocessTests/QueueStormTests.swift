@@ -19,9 +19,14 @@ extension QueueSuite {
             do {
                 let scratch = try Scratch()
                 var storm = try Storm(scratch.directory, scratch.path, kind: kind, capacity: capacity, seed: SeededRandom.runSeed)
+                let watch = try HangWatch("storm of \(kind), capacity \(capacity)")
+                defer { watch.end() }
                 do {
                     try storm.begin()
-                    for _ in 0..<max(1, Self.kills / 7) { try storm.round() }
+                    for round in 0..<max(1, Self.kills / 7) {
+                        watch.step("round \(round)")
+                        try storm.round()
+                    }
                     try storm.finish()
                 } catch {
                     defer { scratch.removeNames() }

@@ -113,5 +113,32 @@ extension QueueSuite {
             #expect(one == 1)
             try other.join()
         }
+
+        @Test("C1 a value is read before its place is given back: large ones through a full queue", arguments: [WaitStrategy.spin, .adaptive])
+        func readBeforeTaken(strategy: WaitStrategy) throws {
+            let scratch = try Scratch()
+            let path = scratch.path
+            let count: UInt64 = strategy == .spin ? 1000 : 6000
+            let thread = try TestThread { () -> UInt64 in
+                let options = QueueOptions(directory: ObjectDirectory(at: FilePath(path)))
+                var receiver = try Receiver<Large>(from: "q", capacity: 1, options: options, strategy: strategy)
+                var next: UInt64 = 0
+                while let message = try receiver.receive(until: soon) {
+                    for index in message.words.indices where message.words[index] != next {
+                        throw TestFailure("message \(next) has \(message.words[index]) at \(index)")
+                    }
+                    next += 1
+                }
+                return next
+            }
+            var sender = try Sender<Large>(to: "q", capacity: 1, options: scratch.options, strategy: strategy)
+            for number in 0..<count { try sender.send(Large(words: InlineArray(repeating: number)), until: soon) }
+            sender.close()
+            #expect(try thread.join() == count)
+        }
     }
+}
+
+private struct Large: Shareable {
+    var words: InlineArray<500, UInt64>
 }
