@@ -3,14 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 int test_fork(int (*body)(void *), void *context) {
   pid_t pid = fork();
   if (pid == -1) return -errno;
-  if (pid == 0) _exit(body(context));
+  if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    _exit(body(context));
+  }
   return pid;
 }
 

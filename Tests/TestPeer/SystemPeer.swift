@@ -5,7 +5,7 @@ import SystemPackage
 /// Commands about the kernel's facilities.
 let systemCommands: [String: Command] = [
     "exit": { exit(CInt(try $0.number(0))) },
-    "sleep": { _ in while true { pause() } },
+    "sleep": { _ in while readLine() != nil {} },
     "identity": { _ in
         let me = ProcessIdentity.current()
         say("\(me.pid) \(me.startTime) \(me.pidNamespace) \(me.userID) \(me.program)")

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// Forks; the child calls `body(context)` and ends with what it returns, without running any exit handler.
+// Forks; the child calls `body(context)` and ends with what it returns, without running any exit handler. It does not outlive its parent.
 // Returns the child's process id, or -errno.
 int test_fork(int (*body)(void *), void *context);
 
