@@ -137,7 +137,7 @@ final class Keeper: Sendable {
                 }
             }
             var words: [ipc_futex_waiter] = []
-            for attachment in attachments { look(at: attachment, thread, &words) }
+            for attachment in attachments { look(at: attachment, &words) }
             wait(for: words, control: seen, &watchers)
         }
     }
@@ -185,7 +185,7 @@ final class Keeper: Sendable {
     }
 
     /// Repairs the dead of one segment, announces deaths, and adds the words to wait on.
-    private func look(at attachment: Attachment, _ thread: UInt32, _ words: inout [ipc_futex_waiter]) {
+    private func look(at attachment: Attachment, _ words: inout [ipc_futex_waiter]) {
         guard let me = attachment.peer else { return }
         let table = attachment.table
         let membership = table.membership.loadAcquire()
@@ -195,8 +195,9 @@ final class Keeper: Sendable {
         unsafe words.append(ipc_futex_waiter(table.membership.rawAddress, while: membership))
         unsafe words.append(ipc_futex_waiter(table.deaths.rawAddress, while: deaths))
         for slot in 0..<table.count where slot != me.slot {
+            // This process's own other peers too: their words hold the same thread id, but so may those of a process of another pid namespace.
             let life = table.life(slot).loadAcquire()
-            if unsafe life == 0 || life & RobustList.threadMask == thread { continue }
+            if life == 0 { continue }
             unsafe words.append(ipc_futex_waiter(table.life(slot).rawAddress, while: life))
         }
     }
