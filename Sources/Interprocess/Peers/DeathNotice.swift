@@ -103,6 +103,12 @@ extension PeerTable {
         peerWord.storeRelease(peer.rawValue)
     }
 
+    /// The peers that the last published record names and the one that would be published next, which may be older or prepared.
+    func latestRecords() -> [PeerID] {
+        let next = deaths.loadAcquire()
+        return [next &- 1, next].compactMap { PeerID(rawValue: read($0).peer) }
+    }
+
     /// Whether the death of `peer` has been published.
     func isPublished(_ peer: PeerID) -> Bool {
         let next = deaths.loadAcquire()

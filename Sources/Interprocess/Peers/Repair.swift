@@ -43,7 +43,14 @@ struct Repair: Sendable {
         table.repair.storeRelease(0)
     }
 
-    private func deadSlots() -> [Int] { (0..<table.count).filter { PeerTable.isDead(table.life($0).loadAcquire()) } }
+    /// Those first that an earlier repairer, dead by now, had begun with: only the last published record and the one behind it can be theirs, and what the
+    /// prepared one says was held is said nowhere else.
+    private func deadSlots() -> [Int] {
+        let dead = (0..<table.count).filter { PeerTable.isDead(table.life($0).loadAcquire()) }
+        guard dead.count > 1 else { return dead }
+        let begun = table.latestRecords().filter { dead.contains($0.slot) && table.peer(in: $0.slot) == $0 }.map(\.slot)
+        return begun + dead.filter { !begun.contains($0) }
+    }
 
     /// Takes the repair claim from nobody or from a dead peer.
     private func claim() -> Bool {
