@@ -16,7 +16,7 @@
 // One death, written by a repairer before it increments `deaths`. 64 bytes.
 typedef struct ipc_death_record {
   uint32_t peer;            // PeerID of the dead
-  uint32_t repairer;        // PeerID of the peer that repaired
+  uint32_t repairer;        // PeerID of the peer that repaired; 0: an opener that was alone
   uint32_t pid;             // its process
   uint32_t uid;             // its effective user
   uint64_t held;            // a bit for each kind of claim that was given back

@@ -82,7 +82,7 @@ public enum LayoutTable {
             name: "death record", size: MemoryLayout<D>.size, place: "in the header",
             fields: [
                 field(\D.peer, "peer", writer, order, "PeerID of the dead"),
-                field(\D.repairer, "repairer", writer, order, "PeerID of the peer that repaired"),
+                field(\D.repairer, "repairer", writer, order, "PeerID of the peer that repaired; 0: an opener that was alone"),
                 field(\D.pid, "pid", writer, order, "process id of the dead in its own pid namespace"),
                 field(\D.uid, "uid", writer, order, "effective user id of the dead"),
                 field(\D.held, "held", writer, order, "a bit for each kind of claim that was given back: 0 sender, 1 receiver"),

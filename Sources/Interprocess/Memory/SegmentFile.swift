@@ -280,9 +280,17 @@ extension SegmentFile {
 
     private static func isMemoryFile(_ file: FileDescriptor) -> Bool { (try? MemoryFile.seals(of: file))?.contains(.shrink) ?? false }
 
+    /// Whether nobody else has the segment open by now; then the lock is this opening's alone.
+    func tryAlone(_ label: String) throws(InterprocessError) -> Bool {
+        do throws(Errno) {
+            return try FileLock.tryLock(descriptor, .exclusive)
+        } catch {
+            throw .system(error, "open", label, "locking it")
+        }
+    }
+
     /// Ends the time alone: others that wait to open may go on. To be called once the opener has put right what the dead left.
     func endExclusive(_ label: String) throws(InterprocessError) {
-        guard wasAlone else { return }
         do throws(Errno) {
             _ = try FileLock.tryLock(descriptor, .shared)
         } catch {

@@ -84,12 +84,12 @@ extension PeerTable {
     /// Writes the record of the next death, not yet published. Only under the repair claim. A whole record for the same peer that an
     /// earlier repairer
     /// left here stays as it is: that repairer may have given back already what it says was held.
-    func prepareRecord(of peer: PeerID, by repairer: PeerID, holding held: DeathNotice.Claims) {
+    func prepareRecord(of peer: PeerID, by repairer: PeerID?, holding held: DeathNotice.Claims) {
         let place = unsafe record(deaths.loadAcquire())
         let peerWord = unsafe SharedUInt32(at: place)
         guard peerWord.loadAcquire() != peer.rawValue else { return }
         var raw = ipc_death_record()
-        raw.repairer = repairer.rawValue
+        raw.repairer = repairer?.rawValue ?? 0
         raw.held = held.rawValue
         raw.noticed_ns = MonotonicInstant.now.nanoseconds
         if let found = information(of: peer) {

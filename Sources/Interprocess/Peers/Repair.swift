@@ -18,7 +18,8 @@ struct ObjectRecovery: Sendable {
 struct Repair: Sendable {
     let table: PeerTable
     let recovery: ObjectRecovery
-    let me: PeerID
+    /// Nil: the opener that is alone with the segment, before it has joined.
+    let me: PeerID?
 
     /// Repairs all dead peers, unless another living peer is at it. Returns whether anybody was repaired.
     func run() -> Bool {
@@ -37,7 +38,7 @@ struct Repair: Sendable {
         return repaired
     }
 
-    /// Repairs all dead peers before this process is a peer itself: it holds the segment's file alone, so nobody else can be at it.
+    /// Repairs all dead peers, by an opener that has the segment's file alone. It needs no claim; if it dies, the next one alone goes on.
     func runAlone() {
         for slot in deadSlots() { repair(slot) }
         table.repair.storeRelease(0)
@@ -54,6 +55,7 @@ struct Repair: Sendable {
 
     /// Takes the repair claim from nobody or from a dead peer.
     private func claim() -> Bool {
+        guard let me else { return false }
         let holder = table.repair.loadAcquire()
         if holder != 0, let peer = PeerID(rawValue: holder), table.condition(of: peer) == .alive { return holder == me.rawValue }
         return table.repair.compareExchange(holder, me.rawValue)

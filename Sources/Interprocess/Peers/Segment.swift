@@ -50,20 +50,12 @@ public final class Segment: @unchecked Sendable {
         } catch {
             throw .system(error, operation, label, "registering for forks")
         }
-        if file.wasAlone {
-            attachment.table.markAllDead()
-            // Before joining: their slots may be all that there are.
-            Repair(table: attachment.table, recovery: recovery, me: .nobody).runAlone()
-        }
         do throws(InterprocessError) {
-            try Keeper.current.attach(attachment, operation, label)
-            try file.endExclusive(label)
+            peer = try attachment.join(file, operation, label)
         } catch {
             registration.end()
             throw error
         }
-        guard let peer = attachment.peer else { preconditionFailure("the keeper answers after it has set the peer") }
-        self.peer = peer
     }
 
     deinit {
@@ -108,11 +100,5 @@ extension PeerTable {
             let life = life(slot).loadAcquire()
             return slot != peer.slot && life != 0 && !Self.isDead(life)
         }
-    }
-
-    /// Marks every peer dead that the table shows alive: by whoever holds the segment's file alone, so that none can be (after a reboot, or
-    /// for peers whose kernel is gone).
-    fileprivate func markAllDead() {
-        for slot in 0..<count where life(slot).loadAcquire() != 0 { unsafe life(slot).storeRelease(RobustList.waiters | RobustList.died) }
     }
 }
