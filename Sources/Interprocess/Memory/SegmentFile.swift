@@ -167,12 +167,13 @@ extension SegmentFile {
             let descriptor = file.owned.descriptor
             guard let alone = try lock(descriptor, place.label, until: deadline) else { continue }  // removed meanwhile: look again
             let header = try SegmentHeader(reading: descriptor, fileSize: status.size, operation, place.label)
-            try check(header)
             let mapping = try SegmentMapping(descriptor, header, mirrorsData: mirrorsData, operation, place.label)
+            // Before it is compared with what the caller expects: what nobody can see any more cannot be the wrong thing.
             if alone && header.lifetime == .untilLastPeerLeaves && !keepAbandoned(mapping) {
                 try unlink(place, in: directory, ifStill: status)
                 continue
             }
+            try check(header)
             return SegmentFile(owned: file.release(), mapping: mapping, wasAlone: alone)
         }
     }

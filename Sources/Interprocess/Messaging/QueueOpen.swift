@@ -87,6 +87,8 @@ enum QueueSegment {
 
     /// Whether the queue holds messages, or an ending, that nobody has been told.
     static func isWorthKeeping(_ mapping: SegmentMapping) -> Bool {
+        // Damaged: whoever opens it is told.
+        guard mapping.header.dataOffset - mapping.header.objectOffset >= MemoryLayout<ipc_queue>.size else { return true }
         let words = QueueWords(mapping)
         let element = mapping.header.element
         let walk = QueueWalk(words, mapping, alignment: RecordGeometry.alignment(for: element.alignment), elementSize: element.size)

@@ -98,7 +98,8 @@ extension Segment {
                     kind: plan.kind, element: plan.kind == .plain ? nil : plan.element, objectSize: plan.objectSize,
                     minimumCapacity: minimumCapacity, "open", place.label)
             }
-            let file = try SegmentFile.open(place, expecting: check, keepAbandoned: keepAbandoned, mirrorsData: plan.mirrorsData)
+            let file = try SegmentFile.open(
+                place, expecting: check, keepAbandoned: { isKept($0, plan.kind, keepAbandoned) }, mirrorsData: plan.mirrorsData)
             return try Segment(file, place, recovery: recovery, keepAbandoned: keepAbandoned, "open")
         }
         switch mode {
@@ -126,7 +127,12 @@ extension Segment {
         _ place: SegmentPlace, _ plan: SegmentPlan, _ keepAbandoned: @Sendable (SegmentMapping) -> Bool
     ) throws(InterprocessError) {
         _ = try SegmentFile.open(
-            place, expecting: { _ in }, keepAbandoned: { $0.header.kind == plan.kind && keepAbandoned($0) }, mirrorsData: false)
+            place, expecting: { _ in }, keepAbandoned: { isKept($0, plan.kind, keepAbandoned) }, mirrorsData: false)
+    }
+
+    /// Whether a segment that nobody has open may still hold something. Only the kind that is asked for knows that of its own; bytes of no structure do not.
+    private static func isKept(_ mapping: SegmentMapping, _ kind: SegmentKind, _ keepAbandoned: (SegmentMapping) -> Bool) -> Bool {
+        mapping.header.kind == kind ? keepAbandoned(mapping) : mapping.header.kind != .plain
     }
 
     private static func openFailure(_ body: () throws(InterprocessError) -> Void) -> InterprocessError.Code? {
