@@ -62,6 +62,12 @@ public enum SystemCallFaults {
         return try body()
     }
 
+    /// Whether a fault of this thread has not happened yet: how a test finds that it has gone through all calls of a name.
+    public static var isPending: Bool {
+        let thread = ThreadID.current
+        return faults.withLock { $0.contains { $0.thread == thread } }
+    }
+
     static func forcedResult(of name: SystemCallName) -> Int? {
         guard armed.load(ordering: .relaxed) > 0 else { return nil }
         let thread = ThreadID.current

@@ -4,7 +4,7 @@ import Glibc
 typealias Command = @Sendable ([String]) throws -> Void
 
 // One dictionary for each topic, in a file of its own.
-let commands: [String: Command] = [segmentCommands, segmentRaceCommands, accessCommands, systemCommands, queueCommands].reduce(into: [:]) { all, some in
+let commands: [String: Command] = [segmentCommands, segmentRaceCommands, accessCommands, inheritCommands, systemCommands, queueCommands].reduce(into: [:]) { all, some in
     all.merge(some) { _, _ in preconditionFailure("two commands of one name") }
 }
 

@@ -11,15 +11,17 @@ extension Attachment {
         var isAlone = file.wasAlone
         while true {
             if isAlone { repairAlone() }
-            do throws(InterprocessError) {
-                try Keeper.current.attach(self, operation, label)
-                break
-            } catch {
-                // Full, but not of the living: a survivor is about to repair, or there is none and the kernel has not yet closed the last one's file.
-                guard error.code == .busy, table.isFullWithDead, MonotonicInstant.now < deadline else { throw error }
-                sleepThread(for: .milliseconds(1))
-                isAlone = try file.tryAlone(label)
+            if try Keeper.current.attach(self, operation, label) { break }
+            // Full, but not of the living: a survivor is about to repair, or there is none and the kernel has not yet closed the last one's
+            // file.
+            guard !table.isFullOfLiving, MonotonicInstant.now < deadline else {
+                throw InterprocessError(
+                    .busy, operation, label,
+                    "it has \(table.count) peers already, which is its limit; 'ipc who \(label)' shows them, and the limit can be set when it is created"
+                )
             }
+            sleepThread(for: .milliseconds(1))
+            isAlone = try file.tryAlone(label)
         }
         do throws(InterprocessError) {
             if isAlone { try file.endExclusive(label) }
@@ -43,8 +45,11 @@ extension PeerTable {
         for slot in 0..<count where life(slot).loadAcquire() != 0 { unsafe life(slot).storeRelease(RobustList.waiters | RobustList.died) }
     }
 
-    fileprivate var isFullWithDead: Bool {
-        let lives = (0..<count).map { life($0).loadAcquire() }
-        return !lives.contains(0) && lives.contains { Self.isDead($0) }
+    /// No slot is free or about to be: all peers are alive.
+    fileprivate var isFullOfLiving: Bool {
+        (0..<count).allSatisfy { slot in
+            let life = life(slot).loadAcquire()
+            return life != 0 && !Self.isDead(life)
+        }
     }
 }

@@ -50,10 +50,10 @@ final class Keeper: Sendable {
 
     // MARK: asked by other threads
 
-    /// Makes this process a peer of the segment. Blocks for the moment that the keeper takes.
+    /// Makes this process a peer of the segment; false if the table is full. Blocks for the moment that the keeper takes.
     ///
-    /// - Throws: `busy` if the table is full, `system` if the kernel lacks what is needed.
-    func attach(_ attachment: Attachment, _ operation: String, _ object: String) throws(InterprocessError) {
+    /// - Throws: `busy` if this process has too many segments open, `system` if the kernel lacks what is needed.
+    func attach(_ attachment: Attachment, _ operation: String, _ object: String) throws(InterprocessError) -> Bool {
         do throws(Errno) {
             if isStarted.compareExchange(expected: false, desired: true, ordering: .sequentiallyConsistent).exchanged {
                 try Futex.checkWaitingOnMany()
@@ -68,20 +68,9 @@ final class Keeper: Sendable {
             }
             throw .system(error, operation, object, "starting the keeper thread")
         }
-        var answer = ask(.attach, attachment)
-        // Slots of the dead are free as soon as a survivor has repaired them, which is a matter of microseconds.
-        let limit = MonotonicInstant.now.advanced(by: .seconds(1))
-        while case .tableFull = answer, !attachment.table.isFullOfLiving, MonotonicInstant.now < limit {
-            sleepThread(for: .milliseconds(1))
-            answer = ask(.attach, attachment)
-        }
-        switch answer {
-        case .done: return
-        case .tableFull:
-            throw InterprocessError(
-                .busy, operation, object,
-                "it has \(attachment.table.count) peers already, which is its limit; 'ipc who \(object)' shows them, and the limit can be set when it is created"
-            )
+        switch ask(.attach, attachment) {
+        case .done: return true
+        case .tableFull: return false
         case .listFull:
             throw InterprocessError(
                 .busy, operation, object,

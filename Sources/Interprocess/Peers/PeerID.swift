@@ -22,9 +22,6 @@ public struct PeerID: Hashable, Sendable, Shareable, RawRepresentable, CustomStr
     /// How many peers have had the slot, this one included; modulo 2^22 - 1.
     @inlinable public var generation: UInt32 { rawValue >> 10 }
 
-    /// Stands for a repairer that is not a peer. The first peer of all that had slot 0 has the same, and is long gone when somebody repairs alone.
-    static let nobody = PeerID(slot: 0, generation: 1)
-
     static func generation(after generation: UInt32) -> UInt32 { generation >= (1 << 22) - 1 ? 1 : generation + 1 }
 
     public var description: String { "\(slot).\(generation)" }

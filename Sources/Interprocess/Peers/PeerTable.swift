@@ -44,13 +44,6 @@ struct PeerTable: Sendable {
         return PeerID(rawValue: PeerID(slot: slot, generation: generation(slot).loadAcquire() & 0x3fffff).rawValue)
     }
 
-    var isFullOfLiving: Bool {
-        (0..<count).allSatisfy { slot in
-            let life = life(slot).loadAcquire()
-            return life != 0 && !Self.isDead(life)
-        }
-    }
-
     static func isDead(_ life: UInt32) -> Bool { unsafe life & RobustList.died != 0 }
 
     /// What is known of a peer from its slot: alive, dead, or gone (the slot was given back).
