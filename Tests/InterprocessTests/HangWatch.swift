@@ -26,7 +26,8 @@ final class HangWatch: Sendable {
     private func run() {
         while !isEnded.load(ordering: .acquiring) {
             sleepThread(for: .milliseconds(200))
-            guard let (instant, what) = last.withLock({ $0 }), instant.advanced(by: limit) < .now, !isEnded.load(ordering: .acquiring) else { continue }
+            guard let (instant, what) = last.withLock({ $0 }), instant.advanced(by: limit) < .now, !isEnded.load(ordering: .acquiring)
+            else { continue }
             let text = "HANG: \(label), \(what), IPC_SEED=\(SeededRandom.runSeed)\n"
             _ = try? FileDescriptor.standardError.writeAll(Array(text.utf8))
             abort()

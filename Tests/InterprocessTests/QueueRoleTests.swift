@@ -1,9 +1,10 @@
-@testable import Interprocess
 import InterprocessSystem
 import QueueTestSupport
 import Synchronization
 import SystemPackage
 import Testing
+
+@testable import Interprocess
 
 extension QueueSuite {
     @Suite("roles") struct Roles {

@@ -114,7 +114,8 @@ extension QueueSuite {
             try other.join()
         }
 
-        @Test("C1 a value is read before its place is given back: large ones through a full queue", arguments: [WaitStrategy.spin, .adaptive])
+        @Test(
+            "C1 a value is read before its place is given back: large ones through a full queue", arguments: [WaitStrategy.spin, .adaptive])
         func readBeforeTaken(strategy: WaitStrategy) throws {
             let scratch = try Scratch()
             let path = scratch.path

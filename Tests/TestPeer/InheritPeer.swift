@@ -34,7 +34,8 @@ let inheritCommands: [String: Command] = [
 private func makeAndPass() throws {
     let segment = try Segment.anonymous(size: 8)
     unsafe segment.withBytes { unsafe $0.storeBytes(of: 11, as: UInt64.self) }
-    let child = try ChildProcess(starting: ChildProcess.currentProgram, arguments: ["wait-for-maker"], descriptors: [(segment.descriptor, 3)])
+    let child = try ChildProcess(
+        starting: ChildProcess.currentProgram, arguments: ["wait-for-maker"], descriptors: [(segment.descriptor, 3)])
     try forEachLine { _ in }
     _ = (segment, child.pid)
 }

@@ -1,9 +1,10 @@
 import Glibc
-@testable import Interprocess
 import InterprocessSystem
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Interprocess
 
 @Suite("Segments of no name")
 struct AnonymousSegmentTests {

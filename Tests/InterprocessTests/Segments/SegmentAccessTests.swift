@@ -1,19 +1,24 @@
 import CTestSystem
 import Glibc
-@testable import Interprocess
 import InterprocessSystem
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Interprocess
 
 @Suite("Who may open, and how much room there is")
 struct SegmentAccessTests {
     private let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
 
-    private func permissions(of name: String) throws -> FilePermissions? { try Directory(opening: directory.path).status(of: name)?.permissions }
+    private func permissions(of name: String) throws -> FilePermissions? {
+        try Directory(opening: directory.path).status(of: name)?.permissions
+    }
 
-    @Test("N5 the mode is 0600 unless another is asked for, whatever the umask", arguments: [("0", "0600", 0o600), ("77", "0660", 0o660), ("777", "0606", 0o606)])
+    @Test(
+        "N5 the mode is 0600 unless another is asked for, whatever the umask",
+        arguments: [("0", "0600", 0o600), ("77", "0660", 0o660), ("777", "0606", 0o606)])
     func mode(_ umask: String, _ asked: String, _ expected: CModeT) async throws {
         let peer = try PeerProcess("create-with-umask", [directory.path.string, "a", umask, asked])
         try await peer.expect("created")
@@ -28,14 +33,18 @@ struct SegmentAccessTests {
         #expect(try directory.names() == [])
     }
 
-    @Test("N5 a mode that lets others in or makes it executable is refused at opening", arguments: [0o602, 0o666, 0o700, 0o610, 0o601] as [CModeT])
+    @Test(
+        "N5 a mode that lets others in or makes it executable is refused at opening",
+        arguments: [0o602, 0o666, 0o700, 0o610, 0o601] as [CModeT])
     func modes(_ mode: CModeT) throws {
         let segment = try Segment.create("a", size: 1, in: directory.objects)
         unsafe #expect(chmod(directory.path(of: "a").string, mode) == 0)
         let error = refusal { _ = try Segment.open("a", in: directory.objects) }
         #expect(error?.code == .wrongMode)
         #expect(error?.description.contains("(mode 0\(String(mode, radix: 8)))") == true)
-        #expect(error?.description.contains("remove it, or run chmod o-w") == true || error?.description.contains("remove it or choose") == true)
+        #expect(
+            error?.description.contains("remove it, or run chmod o-w") == true || error?.description.contains("remove it or choose") == true
+        )
         _ = segment
     }
 
@@ -73,7 +82,8 @@ struct SegmentAccessTests {
         let user = "/dev/shm/interprocess-\(currentUserID())"
         let script = "mount -t tmpfs none /dev/shm && umask 0 && D=\(user) && \(prepare) && exec \"$@\""
         let peer = try PeerProcess(
-            "default-directory", wrapper: ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh"], environment: ["INTERPROCESS_DIRECTORY": ""])
+            "default-directory", wrapper: ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh"],
+            environment: ["INTERPROCESS_DIRECTORY": ""])
         try await peer.expect(expected)
     }
 
@@ -85,7 +95,8 @@ struct SegmentAccessTests {
     }
 
     @Test(
-        "N5 a full file system is an error at create, and never a bus error later", .enabled(if: Privilege.canMount, "needs to mount a small tmpfs"))
+        "N5 a full file system is an error at create, and never a bus error later",
+        .enabled(if: Privilege.canMount, "needs to mount a small tmpfs"))
     func full() throws {
         let small = try SmallFileSystem(size: "1m")
         let objects = small.directory.objects

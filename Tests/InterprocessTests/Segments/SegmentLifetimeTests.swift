@@ -1,10 +1,11 @@
 import CInterprocess
 import Glibc
-@testable import Interprocess
 import InterprocessSystem
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Interprocess
 
 @Suite("How long a segment stays")
 struct SegmentLifetimeTests {

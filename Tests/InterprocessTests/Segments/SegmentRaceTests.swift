@@ -1,9 +1,10 @@
 import CInterprocess
-@testable import Interprocess
 import InterprocessSystem
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Interprocess
 
 @Suite("Races and kills on the way to a name")
 struct SegmentRaceTests {
@@ -41,7 +42,8 @@ struct SegmentRaceTests {
         let rounds = 400
         var random = SeededGenerator(for: "kills on the way to a name")
         let sweep = try PeerProcess(
-            "kill-sweep", [directory.path.string, "a", "\(rounds)", "\(Int.random(in: 0 ..< .max, using: &random))", "\(lifetime.rawValue)"])
+            "kill-sweep",
+            [directory.path.string, "a", "\(rounds)", "\(Int.random(in: 0 ..< .max, using: &random))", "\(lifetime.rawValue)"])
         for _ in 0..<rounds { try await sweep.expect("ok") }
         #expect(try await sweep.ending() == .exited(0))
         #expect(try directory.names() == ["a"], "what a killed process left stands under its name, and nothing else does")
@@ -81,7 +83,9 @@ struct SegmentRaceTests {
 
     @Test("N3 an object that could not be linked leaves nothing")
     func notLinked() throws {
-        let error = SystemCallFaults.withFault("linkat", .ioError) { refusal { _ = try Segment.create("a", size: 100, in: directory.objects) } }
+        let error = SystemCallFaults.withFault("linkat", .ioError) {
+            refusal { _ = try Segment.create("a", size: 100, in: directory.objects) }
+        }
         #expect(error?.code == .system && error?.errno == .ioError)
         #expect(try directory.names() == [])
     }
