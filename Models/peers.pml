@@ -29,6 +29,7 @@
  *   -DNOWATCHREPAIRER   who finds the claim taken by a living peer sleeps without that peer's life word
  *   -DSAMETID       two keepers have the same TID (two PID namespaces) and nothing keeps joiners and leavers apart
  *                   (with -DJOINLOCK, a file lock around claiming and leaving, it holds)
+ *   -DSKIPOWNTID    with -DSAMETID -DJOINLOCK: a keeper does not watch life words that hold its own TID
  */
 #ifndef NK
 #define NK 3
@@ -51,7 +52,7 @@
 #define DIED 15
 #define BIT(s) (1<<(s))
 #ifdef SAMETID
-#define TID(k) (k==0 -> 1 : 2)
+#define TID(k) (k==0 && NK>2 -> 1 : 2)
 #else
 #define TID(k) (k+1)
 #endif
@@ -161,7 +162,12 @@ loop:
           :: else ->
              if
              :: life[s]==DIED -> dead=1
+#ifdef SKIPOWNTID
+             :: life[s]==TID(k)
+             :: life[s]!=0 && life[s]!=DIED && life[s]!=TID(k) -> watch=watch|BIT(s); seen[s]=life[s]
+#else
              :: life[s]!=0 && life[s]!=DIED -> watch=watch|BIT(s); seen[s]=life[s]
+#endif
              :: life[s]==0
              fi
           fi;

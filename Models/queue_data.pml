@@ -29,6 +29,7 @@
  *   -DCTLORDER      of a control record, consumed is stored before reported
  *   -DNOREPORTED    `reported` is not looked at
  *   -DNODRAIN       the ending is told without looking at the ring again
+ *   -DNOREST        with BATCH: a joining sender does not count what is left of a batch that the receiver is in
  *   -DPLAINHDR      with WEAK: the header is a plain store
  *   -DPLAINENTRY    with WEAK: the progress entry is written with plain stores
  */
@@ -167,7 +168,11 @@ end_join:
         :: atomic { ppos[FIRST]!=c -> i=1-FIRST }; if :: ppos[i]==c :: else -> goto retry fi
         fi;
         q=pseq[i];
+#if defined(BATCH) && !defined(NOREST)
+        d_step { p=c+prem[i]; q=q+prem[i] };
+#else
         p=c+prem[i];
+#endif
 #ifdef NORECHECK
         break;
 #else
