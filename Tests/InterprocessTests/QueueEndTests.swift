@@ -117,6 +117,26 @@ extension QueueSuite {
             }
         }
 
+        @Test("C5 a sender that has come and gone before the receiver waited for it has come: its ending is to be told") func senderCameAndWent()
+            throws
+        {
+            let scratch = try Scratch()
+            var receiver = try Receiver<Numbered>(from: "q", options: scratch.options)
+            for _ in 0..<2 {
+                let sender = try Sender<Numbered>(to: "q", options: scratch.options)
+                sender.close()
+            }
+            // The first one's ending stands in the record with which the second began.
+            let first = try receiver.receive(until: soon)
+            #expect(first == nil)
+            let came = receiver.waitForSender(until: soon)
+            #expect(came)
+            let second = try receiver.receive(until: soon)
+            #expect(second == nil)
+            let another = receiver.waitForSender(until: .now)
+            #expect(!another)
+        }
+
         @Test("L2 C5 a killed receiver: a sender that waits for room is told who it was, and goes on with the next one") func receiverDies()
             throws
         {

@@ -8,13 +8,14 @@ import Testing
 
 extension QueueSuite {
     @Suite("storms") struct Storms {
-        /// `IPC_STORM_KILLS=10000` for the long form; `IPC_SEED` repeats one.
+        /// `IPC_STORM_KILLS=10000` for the long form; `IPC_SEED` repeats one; `IPC_STORM_ONLY=single-64` does one kind and capacity.
         static let kills = SeededRandom.setting("IPC_STORM_KILLS", default: 320)
 
         @Test(
             "C5 L2 L3 N8 both sides killed at random moments under load: nothing is lost, doubled or torn, and nobody hangs",
             arguments: [("single", 64), ("single", 1), ("batch", 200), ("batch", 20), ("bytes", 20_000), ("bytes", 300), ("suspended", 16)])
         func storm(kind: String, capacity: Int) throws {
+            if let only = environmentVariable("IPC_STORM_ONLY"), only != "\(kind)-\(capacity)" { return }
             let before = try ProcessHoldings(of: "self")
             do {
                 let scratch = try Scratch()
@@ -30,6 +31,11 @@ extension QueueSuite {
                     try storm.finish()
                 } catch {
                     defer { scratch.removeNames() }
+                    if environmentVariable("IPC_STORM_STAY") != nil {
+                        watch.end()
+                        print(storm.state)
+                        sleepThread(for: .seconds(3600))
+                    }
                     throw TestFailure("IPC_SEED=\(SeededRandom.runSeed), \(kind), capacity \(capacity): \(error). \(storm.state)")
                 }
                 #expect(scratch.names == ["q", "record"])
@@ -73,7 +79,9 @@ private struct Storm: ~Copyable {
 
     var state: String {
         var text = "After \(rounds) rounds: \(record.summary). \(record.failure ?? "")"
-        if let queue = try? look() { text += " The queue: \(queue)" }
+        if let segment = try? onlook() {
+            text += " The queue: \((try? QueueInspection.validate(segment)).map { "\($0)" } ?? "damaged"), \(StormWords(segment))."
+        }
         for (side, pid) in pids.enumerated() {
             text += " \(side == 0 ? "Sender" : "Receiver") \(pid): \((try? server.wait(pid, .zero)) ?? "?")."
         }
@@ -84,10 +92,9 @@ private struct Storm: ~Copyable {
         pids[side] = try server.start(["queue-storm", side == 0 ? "send" : "receive"] + arguments + ["\(random.next())"])
     }
 
-    /// The queue as an onlooker finds it, checked.
-    private func look() throws -> QueueStatistics {
-        let segment = try QueueSegment.open("q", element, capacity: nil, QueueOptions(directory: directory, existence: .mustExist))
-        return try QueueInspection.validate(segment)
+    /// The queue as an onlooker opens it.
+    private func onlook() throws -> Segment {
+        try QueueSegment.open("q", element, capacity: nil, QueueOptions(directory: directory, existence: .mustExist))
     }
 
     /// Kills one side, or both, at a random moment, and starts them again.
@@ -101,7 +108,7 @@ private struct Storm: ~Copyable {
             if side == 0 { senderKills += 1 }
         }
         if Int.random(in: 0..<2, using: &random) == 0, record[.ready] > 0 || record[.sent] > 0 {
-            do { _ = try look() } catch let error as InterprocessError where error.code == .notFound {}
+            do { _ = try QueueInspection.validate(try onlook()) } catch let error as InterprocessError where error.code == .notFound {}
         }
         for side in victims { try start(side) }
         guard Int.random(in: 0..<4, using: &random) > 0 else { return try check() }
@@ -140,5 +147,24 @@ private struct Storm: ~Copyable {
             guard ending == "exited 0" else { throw TestFailure("side \(side) ended: \(ending)") }
         }
         guard record[.sent] == record[.received] else { throw TestFailure("\(record[.sent]) were sent, \(record[.received]) received") }
+    }
+}
+
+/// The words of a queue's control block, for the report of a storm that hangs.
+private struct StormWords: CustomStringConvertible {
+    let description: String
+
+    init(_ segment: Segment) {
+        let words = QueueWords(segment.mapping)
+        func role(_ word: SharedUInt64) -> String {
+            let role = RoleWord(word: word.loadSequential())
+            return "\(role.peer.map { "\($0)" } ?? "nobody") session \(role.session) before \(role.before) ending \(role.ending)"
+        }
+        description = """
+            sender \(role(words.sender)), flags \(String(words.senderFlags.loadSequential(), radix: 16)), event \(words.senderEvent.loadSequential()), \
+            wants \(words.senderWants.loadSequential()); receiver \(role(words.receiver)), flags \(String(words.receiverFlags.loadSequential(), radix: 16)), \
+            event \(words.receiverEvent.loadSequential()), consumed \(words.consumed.loadSequential()), reported \(words.reported.loadSequential()); peers \
+            \(segment.peers.map { "\($0.id) pid \($0.pid)\($0.isAlive ? "" : " dead")" })
+            """
     }
 }

@@ -52,7 +52,17 @@ enum QueueStorm {
 
     static func run(_ arguments: [String]) throws {
         let setting = try Setting(Array(arguments.dropFirst()))
-        switch (arguments[0], setting.kind) {
+        do {
+            try run(arguments[0], setting)
+        } catch {
+            // What was wrong first is what the test reports.
+            if setting.record.failure == nil { setting.record.fail("\(arguments[0]): \(error)") }
+            throw error
+        }
+    }
+
+    private static func run(_ side: String, _ setting: Setting) throws {
+        switch (side, setting.kind) {
         case ("send", .bytes): try QueueStormSending.bytes(setting)
         case ("send", .suspended): try runSuspended { try await QueueStormSending.suspended(setting) }
         case ("send", _): try QueueStormSending.typed(setting)

@@ -25,6 +25,6 @@ public func eventuallyBlocking(_ what: String, within limit: Duration = watchdog
     let deadline = MonotonicInstant.now.advanced(by: limit)
     while try !condition() {
         guard MonotonicInstant.now < deadline else { throw TimedOut(what, limit) }
-        sleepThread(for: .microseconds(200))
+        sleepThread(for: .microseconds(100))
     }
 }

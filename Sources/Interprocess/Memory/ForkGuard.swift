@@ -36,7 +36,12 @@ enum ForkGuard {
 
     static func register(_ mapping: SegmentMapping, _ file: FileDescriptor) throws(Errno) -> Registration {
         if isInstalled.compareExchange(expected: false, desired: true, ordering: .sequentiallyConsistent).exchanged {
-            try runInForkedChildren { ForkGuard.detachChild() }
+            do throws(Errno) {
+                try runInForkedChildren { ForkGuard.detachChild() }
+            } catch {
+                isInstalled.store(false, ordering: .sequentiallyConsistent)
+                throw error
+            }
         }
         let (base, size) = unsafe mapping.range
         let node = unsafe freeNode(claimedFor: UInt(bitPattern: base))

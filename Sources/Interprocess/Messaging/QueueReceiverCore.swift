@@ -204,12 +204,13 @@ struct QueueReceiverCore: ~Copyable {
     /// Announces a sleep until there is a message; nil if there is something to do first.
     func prepareToSleep() -> SleepWords? { session.prepareToSleep(isReady: { hasSomething }) }
 
-    /// Waits until a sender has joined, or something is there to be received.
+    /// Waits until a sender has joined, or something is there to be received or told: also the ending of a sender that has come and gone
+    /// meanwhile.
     mutating func waitForSender(until deadline: Deadline) -> Bool {
         while true {
             _ = session.endDeadOther()
             let role = session.lookAtOther()
-            if hasSomething || role.holder != nil { return true }
+            if hasSomething || role.holder != nil || role.session.isSession(after: reported) { return true }
             if deadline.hasPassed || session.isDetached { return false }
             if let words = prepareToSleep() {
                 words.sleep(until: deadline)

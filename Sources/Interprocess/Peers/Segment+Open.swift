@@ -90,7 +90,13 @@ extension Segment {
                 PeerTable(mapping: mapping).initialize()
                 initialize(mapping)
             }
-            return try Segment(file, place, recovery: recovery, keepAbandoned: keepAbandoned, "create")
+            do throws(InterprocessError) {
+                return try Segment(file, place, recovery: recovery, keepAbandoned: keepAbandoned, "create")
+            } catch {
+                // The name is there already; it goes again unless somebody else has found it meanwhile.
+                _ = file.removeIfAlone(place)
+                throw error
+            }
         }
         func open() throws(InterprocessError) -> Segment {
             let check: (SegmentHeader) throws(InterprocessError) -> Void = { (header) throws(InterprocessError) in
