@@ -2,8 +2,8 @@
  *
  * The ring is two counters (pos[S] published, pos[R] consumed, room for CAP messages).  Two senders and two receivers;
  * the second of a side joins when the first has closed or died.  Each side has a FIFO store buffer.  SIGKILL before any
- * statement.  Tickets are kept as ages (0: the newest; 1: the one before; 2: older), which is exact
- * for what is compared and keeps the states few; likewise the event word is "has moved since the sleeper read it".  One keeper stands for the keepers of the survivors; the kernel wakes ONE of those queued on a life word,
+ * statement.  The event word is kept as "has moved since the sleeper read it", and the tag beside SLEEPING, which is the event word's
+ * value as the sleeper read it, as "the event word has another value by now": exact for what is compared.  One keeper stands for the keepers of the survivors; the kernel wakes ONE of those queued on a life word,
  * and a sleeper in futex_waitv stays queued on the life word until it runs again, even if the event word has woken it.
  * The last party of each side is never killed, so somebody is left to hang.
  *
@@ -18,9 +18,9 @@
  *   -DLATEEVENT     it reads the event word after storing its flags
  *   -DNOCOMPARE     futex wait without comparing the event word
  *   -DWAKERCLEARS   the waker, not the sleeper, clears SLEEPING
- *   -DSAMETICKET    the sleeper does not take a new ticket for each sleep
- *   -DTICKETRESTART a new sleeper starts its tickets anew instead of going on from the flags word
- *   -DTICKETWRAP    so few bits of ticket that it wraps while nobody was woken
+ *   -DOLDTAG        the sleeper puts the tag of an earlier sleep beside SLEEPING
+ *   -DWAKERCOUNTS   the waker remembers that it has woken this sleeper, instead of comparing the tag
+ *   -DWAKEFIRST     the waker wakes before it changes the event word
  *   -DNOCLOSEWAKE   closing does not wake
  *   -DNOLIFE        sleep on the event word only, and recovery does not wake
  *   -DNORECWAKE     recovery does not increment and wake the event words: a sleeper that slept before the other side
@@ -64,7 +64,9 @@
 byte pos[2];                          /* published, consumed */
 byte fl[2];                           /* direction 0: sender wakes receiver; 1: receiver wakes sender */
 bit  moved[2];                        /* the event word has moved since the sleeper of this direction read it */
-byte last[4] = 2;                        /* private to the waker: age of the ticket it has woken */
+#ifdef WAKERCOUNTS
+bit  woken[4];                        /* private to the waker: it has woken somebody */
+#endif
 byte roleP[2], roleS[2];              /* role words: party + 1, session */
 byte rep[2];                          /* last session of the other side whose ending was told */
 bit  act[4], crash[4], died[4], recd[4], over[2];
@@ -92,6 +94,20 @@ inline futexWake(y) { d_step { if :: asl[y] -> asl[y]=0; byEvent[y]=1 :: else fi
 inline chain() { ksl=0 }              /* FUTEX_WAKE, all, on the life word: the keeper is the only other one queued */
 #define DEADROLE(y) (roleP[y]!=0 && died[roleP[y]-1])
 
+/* the event word of direction d gets another value: every tag read before is an old one now */
+inline move(d) {
+  d_step {
+    moved[d]=1;
+    if :: fl[d] & SLEEPING -> fl[d]=fl[d]|OLD :: else fi;
+    if :: bn[1-d]>0 && ba[2-2*d]==1 && (bv[2-2*d] & SLEEPING) -> bv[2-2*d]=bv[2-2*d]|OLD :: else fi;
+    if :: bn[1-d]>1 && ba[3-2*d]==1 && (bv[3-2*d] & SLEEPING) -> bv[3-2*d]=bv[3-2*d]|OLD :: else fi
+  }
+}
+#ifdef OLDTAG
+#define TAG(d) OLD
+#else
+#define TAG(d) (moved[d] -> OLD : 0)
+#endif
 /* after a publication by side x: wake direction x */
 inline wake() {
   if
@@ -101,52 +117,35 @@ inline wake() {
 #ifndef NOFENCE
        OWNFENCE(x);
 #endif
-       if :: (fl[x] & SLEEPING) && (fl[x]>>2)!=last[me] -> last[me]=fl[x]>>2; can=1 :: else fi };
+#ifdef WAKERCOUNTS
+       if :: (fl[x] & SLEEPING) && !woken[me] -> woken[me]=1; can=1 :: else fi };
+#else
+       if :: (fl[x] & SLEEPING) && !(fl[x] & OLD) -> can=1 :: else fi };
+#endif
      if
      :: can ->
-        atomic { OWNFENCE(x) -> moved[x]=1; can=0 };
+#ifdef WAKEFIRST
         futexWake(1-x);
+        atomic { OWNFENCE(x) -> move(x); can=0 };
+#else
+        atomic { OWNFENCE(x) -> move(x); can=0 };
+        futexWake(1-x);
+#endif
 #ifdef WAKERCLEARS
-        atomic { OWNFENCE(x) -> fl[x]=fl[x] & ~SLEEPING }
+        atomic { OWNFENCE(x) -> fl[x]=fl[x] & FENCED }
 #endif
      :: else
      fi
   fi
 }
-/* a new ticket: every other one grows older */
-inline ticket() {
-#if defined(SAMETICKET)
-  skip
-#else
-#ifdef TICKETRESTART
-  if
-  :: first -> first=0
-  :: else ->
-#endif
-    fl[1-x]=fl[1-x]|OLD;
-    bv[2*x]=(bn[x]>0 && ba[2*x]==1 -> bv[2*x]|OLD : bv[2*x]);
-    bv[2*x+1]=(bn[x]>1 && ba[2*x+1]==1 -> bv[2*x+1]|OLD : bv[2*x+1]);
-#ifdef TICKETWRAP
-    last[2-2*x]=(last[2-2*x]==0 -> 1 : 0); last[3-2*x]=(last[3-2*x]==0 -> 1 : 0)
-#else
-    last[2-2*x]=(last[2-2*x]<2 -> last[2-2*x]+1 : 2); last[3-2*x]=(last[3-2*x]<2 -> last[3-2*x]+1 : 2)
-#endif
-#ifdef TICKETRESTART
-  fi
-#endif
-#endif
-}
 proctype Party(byte me) {
   byte x, p, o, rp, rs; bit can, dead, settled;
-#ifdef TICKETRESTART
-  bit first=1;
-#endif
   {
   skip;
 end_join:
   atomic {                                            /* join: from an ended session, or from a dead peer's claim */
     (me%2==0 || ((roleS[me/2]>0 || died[me-1]) && (roleP[me/2]==0 || DEADROLE(me/2)))) ->
-    x=me/2; last[me]=2; roleP[x]=me+1; roleS[x]++; act[me]=1; p=pos[x] };
+    x=me/2; roleP[x]=me+1; roleS[x]++; act[me]=1; p=pos[x] };
   do
   :: (x==S && p==MSGS) || (me%2==0 && p==1 && (EARLY & (x+1))) -> break                   /* close: at the end, or early */
   :: !(x==S && p==MSGS) ->
@@ -185,13 +184,13 @@ look:
            moved[1-x]=0;                                               /* e = load event */
 #endif
 #ifdef FENCE
-           atomic { bn[x]<SBN -> ticket(); ba[2*x+bn[x]]=1; bv[2*x+bn[x]]=SLEEPING|FENCED; bn[x]++ };
+           atomic { bn[x]<SBN -> ba[2*x+bn[x]]=1; bv[2*x+bn[x]]=SLEEPING|FENCED|TAG(1-x); bn[x]++ };
            OWNFENCE(x);
 #ifndef NOSETTLE
            if :: !settled -> atomic { bn[1-x]==0 -> settled=1 } :: else fi;     /* a short timed sleep, once */
 #endif
 #else
-           atomic { bn[x]<SBN -> ticket(); ba[2*x+bn[x]]=1; bv[2*x+bn[x]]=SLEEPING; bn[x]++ };
+           atomic { bn[x]<SBN -> ba[2*x+bn[x]]=1; bv[2*x+bn[x]]=SLEEPING|TAG(1-x); bn[x]++ };
 #ifndef NOBARRIER
            OWNFENCE(x); (bn[1-x]==0);                                  /* membarrier */
 #endif
@@ -261,7 +260,7 @@ again: skip
     fi
   };
 gone:
-  atomic { act[me]=0; last[me]=2; if :: me%2 -> over[x]=1 :: else fi; p=0; x=0; o=0; rp=0; rs=0; can=0; dead=0; settled=0 }
+  atomic { act[me]=0; if :: me%2 -> over[x]=1 :: else fi; p=0; x=0; o=0; rp=0; rs=0; can=0; dead=0; settled=0 }
 }
 #define UNREC(i) (died[i] && !recd[i])
 #define ANYUNREC (UNREC(0) || UNREC(1) || UNREC(2) || UNREC(3))
@@ -273,8 +272,8 @@ proctype Keeper() {
      d_step { if :: wat[1-y]==i+1 && asl[1-y] -> asl[1-y]=0 :: else fi };               /* chain */
      d_step { if :: roleP[y]==i+1 -> roleP[y]=0 :: else fi };                           /* {dead, s} -> {0, s, died} */
 #ifndef NORECWAKE
-     moved[S]=1; futexWake(R);
-     moved[R]=1; futexWake(S);
+     move(S); futexWake(R);
+     move(R); futexWake(S);
 #endif
      d_step { recd[i]=1; i=0; y=0 }
   :: atomic { !ANYUNREC -> ksl=1 };

@@ -20,7 +20,7 @@ struct QueueReceiverCore: ~Copyable {
     @usableFromInline let consumed: SharedUInt64
     /// The progress entry that is to be written next; the other one is in force.
     @usableFromInline var next: ProgressEntry
-    @usableFromInline var waker: Waker
+    @usableFromInline let waker: Waker
     /// The length of the last batch that was received in place, which the next probably has too; never 0.
     @usableFromInline var usualLength: UInt64
     @usableFromInline let session: QueueSession

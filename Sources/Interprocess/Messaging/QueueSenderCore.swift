@@ -18,7 +18,7 @@ struct QueueSenderCore: ~Copyable {
     @usableFromInline var sequence: UInt64
     /// What is known of the receiver's progress; it may be further.
     @usableFromInline var consumed: UInt64
-    @usableFromInline var waker: Waker
+    @usableFromInline let waker: Waker
     /// True when the receiver has been seen to end.
     @usableFromInline var mustLook = false
     @usableFromInline let session: QueueSession

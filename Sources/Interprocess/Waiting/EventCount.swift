@@ -14,7 +14,7 @@ import InterprocessSystem
 /// | 1 sleeping | the sleeper is asleep or about to be | only the sleeper |
 /// | 2 fence | the waker must use a fence for each look, since membarrier is refused to one of the two | the two when they join |
 /// | 3 ended | the sleeper's session has ended | whoever ends it; cleared by the next who joins |
-/// | 8–31 ticket | counts the times the sleeper has gone to sleep | only the sleeper |
+/// | 8–31 tag | the low 24 bits of `event` as the sleeper read it before it said that it sleeps | only the sleeper |
 ///
 /// **Memory order** `SYNC eventcount`: the waker publishes (release store), then looks at `flags` with nothing but a compiler fence
 /// between; the sleeper sets `sleeping`, then runs
@@ -22,8 +22,9 @@ import InterprocessSystem
 /// after the barrier and sees `sleeping`, or
 /// its publishing comes before the barrier and the sleeper sees that.
 ///
-/// **Source** an event count as in folly and Vyukov's, with the asymmetric fence of membarrier(2); a ticket keeps a waker from waking the
-/// same sleep twice.
+/// **Source** an event count as in folly and Vyukov's, with the asymmetric fence of membarrier(2); the tag keeps a waker from waking the
+/// same sleep twice: an event that differs from it has been counted up since, by whoever wakes or has woken this sleep. Equal by chance, after
+/// 2²⁴ events in one sleep, costs a needless wake-up. Model: Models/queue_wait.pml.
 @usableFromInline
 enum WaitFlags {
     @usableFromInline static let open: UInt32 = 1
@@ -31,7 +32,7 @@ enum WaitFlags {
     @usableFromInline static let fence: UInt32 = 4
     @usableFromInline static let ended: UInt32 = 8
     @usableFromInline static let stateMask: UInt32 = 0xff
-    @usableFromInline static let ticketShift: UInt32 = 8
+    @usableFromInline static let tagShift: UInt32 = 8
 }
 
 /// Whether this process's threads take part in the barriers of other processes. Asked once per process.
@@ -56,8 +57,7 @@ struct Sleeper: Sendable {
         let seen = event.loadSequential()
         while true {
             let old = flags.loadRelaxed()
-            let ticket = (old >> WaitFlags.ticketShift) &+ 1
-            let new = (old & WaitFlags.stateMask) | WaitFlags.sleeping | ticket << WaitFlags.ticketShift
+            let new = (old & WaitFlags.stateMask) | WaitFlags.sleeping | seen << WaitFlags.tagShift
             if flags.compareExchange(old, new) { break }
         }
         Barrier.beforeLookingAgain()
@@ -68,13 +68,11 @@ struct Sleeper: Sendable {
     func cancel() { flags.clearBits(WaitFlags.sleeping) }
 }
 
-/// The waker's side; the ticket is the waker's own.
+/// The waker's side.
 @frozen @usableFromInline
 struct Waker: Sendable {
     @usableFromInline let flags: SharedUInt32
     let event: SharedUInt32
-    /// No ticket at first: they have 24 bits.
-    private var wokenTicket = UInt32.max
 
     init(flags: SharedUInt32, event: SharedUInt32) {
         self.flags = flags
@@ -86,12 +84,11 @@ struct Waker: Sendable {
     var needsAttention: Bool { flags.loadRelaxed() & WaitFlags.stateMask != WaitFlags.open }
 
     /// Wakes the sleeper if it sleeps and `shouldWake` agrees. Returns the flags that were seen.
-    mutating func attend(shouldWake: () -> Bool = { true }) -> UInt32 {
+    func attend(shouldWake: () -> Bool = { true }) -> UInt32 {
         fullFence()
         let seen = flags.loadSequential()
-        let ticket = seen >> WaitFlags.ticketShift
-        if seen & WaitFlags.sleeping != 0, ticket != wokenTicket, shouldWake() {
-            wokenTicket = ticket
+        let isAwaited = event.loadRelaxed() << WaitFlags.tagShift == seen & ~WaitFlags.stateMask
+        if seen & WaitFlags.sleeping != 0, isAwaited, shouldWake() {
             event.add(1)
             unsafe Futex.wake(event.rawAddress, count: 1)
         }
