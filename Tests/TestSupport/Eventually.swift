@@ -7,7 +7,7 @@ public struct TimedOut: Error, CustomStringConvertible {
 }
 
 /// How long tests wait for what must happen. Long, since the machine may be busy; it is spent by tests that fail only.
-public let watchdog = Duration.seconds(20)
+public let watchdog = Duration.seconds(60)
 
 /// Waits until `condition` is true, looking again and again without holding up a thread of the pool.
 public func eventually(_ what: String, within limit: Duration = watchdog, _ condition: () throws -> Bool) async throws {

@@ -60,6 +60,11 @@ struct LeakCheck {
         let objects = directory.objects
         others = try operation.existing.map { try Segment.create(ObjectName($0), size: 10_000, in: objects) }
         names = try directory.names()
+        // What an operation before this one had open goes a moment later.
+        try eventuallyBlocking("no anonymous segment is open") {
+            let now = ResourceCount.now("/memfd:")
+            return !now.descriptors.contains { $0.contains("/memfd:") } && now.mappings.isEmpty
+        }
         before = ResourceCount.now(directory.path.string)
     }
 

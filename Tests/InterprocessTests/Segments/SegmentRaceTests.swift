@@ -61,7 +61,7 @@ struct SegmentRaceTests {
         let maker = try PeerProcess("make-often", [directory.path.string, "a", "1024"])
         try await maker.expect("ready")
         var seen: Set<UInt64> = []
-        try await eventually("300 different objects seen") {
+        try await eventually("100 different objects seen") {
             for _ in 0..<200 {
                 guard let bytes = try? SegmentBytes(path, readOnly: true) else { continue }
                 let status = try FileStatus(of: bytes.file)
@@ -77,7 +77,7 @@ struct SegmentRaceTests {
                 guard magic == IPC_MAGIC else { return true }
                 seen.insert(try bytes.load(\.incarnation))
             }
-            return seen.count >= 300
+            return seen.count >= 100
         }
     }
 
