@@ -61,7 +61,7 @@ private func becomeAnotherProgram() {
     }
 }
 
-/// crowd DIRECTORY NAME COUNT: as many processes, each of them a peer. "kill N" kills the first N that are left, at once.
+/// crowd DIRECTORY NAME COUNT: as many processes, each of them a peer. "kill N" kills the last N that are left, at once.
 @Sendable private func crowd(_ arguments: [String]) throws {
     let (directory, name) = try arguments.place()
     var children: [Int32] = []
@@ -74,8 +74,8 @@ private func becomeAnotherProgram() {
             })
     }
     try forEachLine { line in
-        let victims = children.prefix(try line.split(separator: " ").map(String.init).number(1))
-        children.removeFirst(victims.count)
+        let victims = children.suffix(try line.split(separator: " ").map(String.init).number(1))
+        children.removeLast(victims.count)
         for victim in victims { kill(victim, SIGKILL) }
         for victim in victims { waitpid(victim, nil, 0) }
         say("killed")

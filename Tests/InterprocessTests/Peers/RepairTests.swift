@@ -175,12 +175,18 @@ private struct ThreeRepairers {
         // The first to go on finds both victims, and dies; the second finds the rest, and dies too.
         for repairer in repairers { kill(repairer, SIGCONT) }
         for repairer in repairers {
-            unsafe waitpid(repairer, &status, 0)
+            let status = try end(of: repairer)
             precondition(status == SIGKILL, "repairer \(repairer) ended with status \(status)")
         }
         kill(survivor, SIGCONT)
-        unsafe waitpid(survivor, &status, 0)
-        precondition(status == 0, "the survivor ended with status \(status)")
+        let ending = try end(of: survivor)
+        precondition(ending == 0, "the survivor ended with status \(ending)")
+    }
+
+    private func end(of child: Int32) throws -> CInt {
+        var status: CInt = 0
+        try eventuallyBlocking("the end of child \(child)") { unsafe waitpid(child, &status, WNOHANG) == child }
+        return status
     }
 
     /// In the survivor: all that is left must be put right, whatever the repairers have done of it.
