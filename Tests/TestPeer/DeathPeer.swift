@@ -61,21 +61,18 @@ private func becomeAnotherProgram() {
     }
 }
 
-/// crowd DIRECTORY NAME COUNT: as many processes, each of them a peer. "kill N" kills the last N that are left, at once.
+/// crowd DIRECTORY NAME COUNT: as many processes, each of them a peer. Each line holds the pids of those to be killed at once.
 @Sendable private func crowd(_ arguments: [String]) throws {
     let (directory, name) = try arguments.place()
-    var children: [Int32] = []
     for _ in 0..<(try arguments.number(2)) {
-        children.append(
-            try forkChild {
-                let segment = try Segment.open(name, in: directory)
-                say("joined \(segment.peer)")
-                while true { pause() }
-            })
+        _ = try forkChild {
+            let segment = try Segment.open(name, in: directory)
+            say("joined \(segment.peer)")
+            while true { pause() }
+        }
     }
     try forEachLine { line in
-        let victims = children.suffix(try line.split(separator: " ").map(String.init).number(1))
-        children.removeLast(victims.count)
+        let victims = line.split(separator: " ").compactMap { Int32($0) }
         for victim in victims { kill(victim, SIGKILL) }
         for victim in victims { waitpid(victim, nil, 0) }
         say("killed")

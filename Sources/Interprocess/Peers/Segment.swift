@@ -88,6 +88,8 @@ public final class Segment: @unchecked Sendable {
     public var peers: [PeerInformation] { attachment.table.all() }
 
     /// The deaths of other peers from now on. Each call makes a stream of its own; it ends when the segment is closed.
+    ///
+    /// Of more than 32 that die before this process has run again, the last 32 are told; ``deathCount`` counts all.
     public var deaths: AsyncStream<DeathNotice> { attachment.deaths() }
 
     /// How many deaths have been announced since the segment was made, modulo 2^32.
