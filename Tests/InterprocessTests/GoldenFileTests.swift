@@ -53,6 +53,8 @@ struct GoldenFileTests {
         #expect(receiver.nextSequence == 4, "three values and the first of a batch were received when it was made")
         #expect(try QueueInspection.validate(receiver.segment).waiting == 5)
         for number in 4..<9 as Range<UInt64> {
+            // The first sender closed after six values.
+            if number == 6 { expectNotReceived(.closed) { () throws(ReceiveError) in _ = try receiver.tryReceive() } }
             let found = try receiver.tryReceive()
             #expect(found == GoldenMaker.value(number))
         }
@@ -159,6 +161,9 @@ private enum GoldenMaker {
             var receiver = try Receiver<UInt64>(from: name(.values), options: options)
             for number in 0..<3 as Range<UInt64> { try sender.send(value(number)) }
             try sender.send(contentsOf: [value(3), value(4), value(5)].span)
+            // Another session: the record with which it begins says how the one before ended.
+            sender.close()
+            sender = try Sender<UInt64>(to: name(.values), options: options)
             for number in 6..<9 as Range<UInt64> { try sender.send(value(number)) }
             for _ in 0..<4 { _ = try receiver.receive(until: .after(watchdog)) }
         }
