@@ -52,12 +52,12 @@ long ipc_pidfd_send_signal(int pidfd, int signal) { return result(syscall(SYS_pi
 long ipc_open_unnamed(int directory, unsigned mode) { return result(openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode)); }
 long ipc_openat(int directory, const char *path, int flags, unsigned mode) { return result(openat(directory, path, flags, mode)); }
 long ipc_fcntl(int descriptor, int command, long argument) { return result(fcntl(descriptor, command, argument)); }
-long ipc_ofd_lock(int descriptor, int command, short type) {
-  struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+long ipc_ofd_lock(int descriptor, int command, short type, int64_t byte) {
+  struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
   return result(fcntl(descriptor, command, &lock));
 }
-long ipc_ofd_lock_blocker(int descriptor, short type) {
-  struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+long ipc_ofd_lock_blocker(int descriptor, short type, int64_t byte) {
+  struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
   long status = result(fcntl(descriptor, F_OFD_GETLK, &lock));
   return status < 0 ? status : lock.l_type;
 }

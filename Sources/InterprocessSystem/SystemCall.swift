@@ -46,7 +46,7 @@ public enum SystemCallFaults {
     }
 
     private static let armed = Atomic<Int>(0)
-    private static let faults = Mutex<[Fault]>([])
+    private static let faults = Lock<[Fault]>([])
 
     /// Runs `body` while the call `name`, made by this thread, fails with `error` once, after `skip` calls that are let through.
     public static func withFault<R: ~Copyable, E: Error>(

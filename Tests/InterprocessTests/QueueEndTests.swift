@@ -117,9 +117,32 @@ extension QueueSuite {
             }
         }
 
-        @Test("C5 a sender that has come and gone before the receiver waited for it has come: its ending is to be told") func senderCameAndWent()
-            throws
-        {
+        @Test(
+            "L2 C5 nobody acts on a death before a barrier has stopped the dead one's threads, which may still run")
+        func barrierAfterDeath() throws {
+            let scratch = try Scratch()
+            let server = try PeerServer()
+            let record = try QueueRecord.create(in: scratch.directory)
+            var receiver = try Receiver<Numbered>(from: "q", options: scratch.options)
+            let pid = try server.start(["queue-hold", "send", scratch.path, "1"])
+            #expect(eventually { record[.ready] == 1 })
+            // As whoever finds it dead does; it lives until then, so that nobody else is first.
+            let role = QueueRole.sender(QueueWords(receiver.segment.mapping))
+            guard let holder = role.current.peer else { throw TestFailure("there is no sender") }
+            let isUnused = SystemCallFaults.withFault("membarrier", .interrupted) {
+                role.recover(holder)
+                return SystemCallFaults.isPending
+            }
+            #expect(!isUnused)
+            #expect(role.current.ending == .died)
+            try server.kill(pid)
+            let first = try receiver.receive(until: soon)
+            #expect(first?.isWhole(0) == true)
+        }
+
+        @Test(
+            "C5 a sender that has come and gone before the receiver waited for it has come: its ending is to be told")
+        func senderCameAndWent() throws {
             let scratch = try Scratch()
             var receiver = try Receiver<Numbered>(from: "q", options: scratch.options)
             for _ in 0..<2 {

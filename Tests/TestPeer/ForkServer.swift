@@ -53,6 +53,19 @@ enum ForkServer {
         }
         replaceByNullDevice(.standardInput)
         replaceByNullDevice(.standardOutput)
+        // On a thread of its own: the Swift runtime knows this one by the thread id that it had before the fork (CAVEATS).
+        unsafe childArguments = arguments
+        var thread = pthread_t()
+        let status = unsafe pthread_create(&thread, nil, { _ in ForkServer.runChild() }, nil)
+        precondition(status == 0, "a child of one thread can have another")
+        pthread_join(thread, nil)
+        exit(70)
+    }
+
+    nonisolated(unsafe) private static var childArguments: [String] = []
+
+    private static func runChild() -> Never {
+        let arguments = unsafe childArguments
         do {
             try runTopic(arguments)
             exit(0)

@@ -64,21 +64,22 @@ enum QueueStorm {
     private static func run(_ side: String, _ setting: Setting) throws {
         switch (side, setting.kind) {
         case ("send", .bytes): try QueueStormSending.bytes(setting)
-        case ("send", .suspended): try runSuspended { try await QueueStormSending.suspended(setting) }
+        case ("send", .suspended): try runSuspended(side, setting) { try await QueueStormSending.suspended(setting) }
         case ("send", _): try QueueStormSending.typed(setting)
         case (_, .bytes): try QueueStormReceiving.bytes(setting)
-        case (_, .suspended): try runSuspended { try await QueueStormReceiving.suspended(setting) }
+        case (_, .suspended): try runSuspended(side, setting) { try await QueueStormReceiving.suspended(setting) }
         default: try QueueStormReceiving.typed(setting)
         }
     }
 
-    private static func runSuspended(_ body: @escaping @Sendable () async throws -> Void) throws {
+    private static func runSuspended(_ side: String, _ setting: Setting, _ body: @escaping @Sendable () async throws -> Void) throws {
         let ended = DispatchlessResult()
         Task(executorPreference: InterprocessExecutor.shared) {
             do {
                 try await body()
                 ended.set(0)
             } catch {
+                setting.record.fail("\(side): \(error)")
                 ended.set(1)
             }
         }

@@ -44,8 +44,8 @@ long ipc_pidfd_send_signal(int pidfd, int signal);
 long ipc_open_unnamed(int directory, unsigned mode);  // openat(directory, ".", O_TMPFILE|O_RDWR|O_CLOEXEC, mode)
 long ipc_openat(int directory, const char *path, int flags, unsigned mode);
 long ipc_fcntl(int descriptor, int command, long argument);
-long ipc_ofd_lock(int descriptor, int command, short type);  // whole file; command F_OFD_SETLK or F_OFD_SETLKW
-long ipc_ofd_lock_blocker(int descriptor, short type);  // type of a lock that conflicts, or F_UNLCK
+long ipc_ofd_lock(int descriptor, int command, short type, int64_t byte);  // command F_OFD_SETLK or F_OFD_SETLKW
+long ipc_ofd_lock_blocker(int descriptor, short type, int64_t byte);  // type of a lock that conflicts, or F_UNLCK
 
 long ipc_linkat_descriptor(int file, int directory, const char *name);  // linkat(file, "", directory, name, AT_EMPTY_PATH)
 long ipc_ppoll_one(int descriptor, const void *relative_timespec_or_null);  // for POLLIN

@@ -3,9 +3,8 @@ import SystemPackage
 
 /// A segment's file, open and locked: it tells the kernel "somebody is here" for as long as it lives.
 ///
-/// Every opening holds a shared lock of its own on the whole file. So "is anybody there?" is a question to the kernel, with an answer that
-/// a killed process cannot
-/// falsify: whoever gets the exclusive lock is alone.
+/// Every opening holds a shared lock of its own on the file's first byte. So "is anybody there?" is a question to the kernel, with an
+/// answer that a killed process cannot falsify: whoever gets the exclusive lock is alone.
 final class SegmentFile: Sendable {
     private let owned: OwnedDescriptor
     let mapping: SegmentMapping
@@ -298,6 +297,24 @@ extension SegmentFile {
             throw .system(error, "open", label, "sharing its lock")
         }
     }
+
+    /// Keeps the keepers of one thread id apart while one of them claims or gives back a slot (decision record 0002): such there are in
+    /// different pid namespaces. Returns whether the lock was to be had, within a moment that is short for the others that the keeper
+    /// watches.
+    func lockSlots(ofThread thread: UInt32) -> Bool {
+        let deadline = MonotonicInstant.now.advanced(by: .milliseconds(50))
+        while true {
+            // A file system without such locks is none that a segment could have been opened on.
+            if (try? FileLock.tryLock(descriptor, .exclusive, byte: Self.slotLock(thread))) ?? true { return true }
+            guard MonotonicInstant.now < deadline else { return false }
+            sleepThread(for: .microseconds(100))
+        }
+    }
+
+    func unlockSlots(ofThread thread: UInt32) { try? FileLock.unlock(descriptor, byte: Self.slotLock(thread)) }
+
+    /// The byte whose lock it is; far behind the end of any segment.
+    static func slotLock(_ thread: UInt32) -> Int64 { 1 << 62 | Int64(thread) }
 
     static func unlink(_ place: SegmentPlace, in directory: borrowing Directory, ifStill status: FileStatus)
         throws(InterprocessError)

@@ -47,7 +47,10 @@ struct QueueRole: Sendable {
     func recover(_ dead: PeerID) {
         let seen = current
         guard seen.peer == dead else { return }
-        if seen.ending == .none { _ = word.compareExchange(seen.word, seen.ended(.died).word) }
+        if seen.ending == .none {
+            Barrier.afterDeath(reachesAll: flags.loadRelaxed() & WaitFlags.fence == 0)
+            _ = word.compareExchange(seen.word, seen.ended(.died).word)
+        }
         // Also if the word had been changed already: who changed it may have died before telling.
         announceEnd()
     }

@@ -5,13 +5,23 @@ extension Attachment {
     ///
     /// Whoever is alone with the segment repairs what the dead have left before it joins, so that also a table full of dead peers lets somebody in.
     ///
-    /// - Throws: `busy` if the table is full of peers that live, `system`. Then this process is no peer.
+    /// - Throws: `busy` if the table is full of peers that live or a namesake of the keeper is stopped while it joins, `system`. Then this process is no peer.
     func join(_ file: SegmentFile, _ operation: String, _ label: String) throws(InterprocessError) -> PeerID {
         let deadline = MonotonicInstant.now.advanced(by: .seconds(5))
         var isAlone = file.wasAlone
         while true {
             if isAlone { repairAlone() }
-            if try Keeper.current.attach(self, operation, label) { break }
+            let attempt = try Keeper.current.attach(self, operation, label)
+            if case .joined = attempt { break }
+            if case .namesakeBusy = attempt {
+                guard MonotonicInstant.now < deadline else {
+                    throw InterprocessError(
+                        .busy, operation, label,
+                        "a process of another pid namespace has been joining or leaving for 5 s: it is probably stopped ('ipc who \(label)' may name it)"
+                    )
+                }
+                continue
+            }
             // Full, but not of the living: a survivor is about to repair, or there is none and the kernel has not yet closed the last one's
             // file.
             guard !table.isFullOfLiving, MonotonicInstant.now < deadline else {

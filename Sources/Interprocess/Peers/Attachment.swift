@@ -5,9 +5,11 @@ import Synchronization
 final class Attachment: Sendable {
     let table: PeerTable
     let recovery: ObjectRecovery
+    /// For its locks.
+    let file: SegmentFile
     /// The count of forks when it was made: another one now means that this is a child which does not own it.
     let forkGeneration: Int
-    private let state: Mutex<State>
+    private let state: Lock<State>
 
     private struct State {
         var peer: PeerID?
@@ -16,11 +18,12 @@ final class Attachment: Sendable {
         var nextListener = 0
     }
 
-    init(_ mapping: SegmentMapping, recovery: ObjectRecovery) {
-        table = PeerTable(mapping: mapping)
+    init(_ file: SegmentFile, recovery: ObjectRecovery) {
+        self.file = file
+        table = PeerTable(mapping: file.mapping)
         self.recovery = recovery
         forkGeneration = ForkGuard.generation
-        state = Mutex(State(peer: nil, seenDeaths: table.deaths.loadAcquire()))
+        state = Lock(State(peer: nil, seenDeaths: table.deaths.loadAcquire()))
     }
 
     var isForeign: Bool { forkGeneration != ForkGuard.generation }
@@ -40,9 +43,10 @@ final class Attachment: Sendable {
         }
     }
 
-    /// A stream of the deaths from now on; ends when the segment is closed.
+    /// A stream of the deaths from now on; ends when the segment is closed. In a forked child, which has no part in it, at once.
     func deaths() -> AsyncStream<DeathNotice> {
         AsyncStream { continuation in
+            guard !isForeign else { return continuation.finish() }
             let id = state.withLock { state in
                 state.nextListener += 1
                 state.listeners[state.nextListener] = continuation

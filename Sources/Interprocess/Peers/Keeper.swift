@@ -34,7 +34,7 @@ final class Keeper: Sendable {
     private let isStarted = Atomic<Bool>(false)
     /// Incremented for each command and each find of a watcher: the keeper's own futex.
     private let control: ControlWord
-    private let commands = Mutex<[Command]>([])
+    private let commands = Lock<[Command]>([])
 
     private struct Command: Sendable {
         enum Kind: Sendable { case attach, detach }
@@ -50,13 +50,22 @@ final class Keeper: Sendable {
 
     // MARK: asked by other threads
 
-    /// Makes this process a peer of the segment; false if the table is full. Blocks for the moment that the keeper takes.
+    /// What became of an attempt to join.
+    enum Attempt {
+        case joined, tableFull
+        /// A keeper of the same thread id, in another pid namespace, is joining or leaving, and has not finished.
+        case namesakeBusy
+    }
+
+    /// Makes this process a peer of the segment. Blocks for the moment that the keeper takes.
     ///
     /// - Throws: `busy` if this process has too many segments open, `system` if the kernel lacks what is needed.
-    func attach(_ attachment: Attachment, _ operation: String, _ object: String) throws(InterprocessError) -> Bool {
+    func attach(_ attachment: Attachment, _ operation: String, _ object: String) throws(InterprocessError) -> Attempt {
         do throws(Errno) {
             if isStarted.compareExchange(expected: false, desired: true, ordering: .sequentiallyConsistent).exchanged {
                 try Futex.checkWaitingOnMany()
+                // Here, so that the two threads do not meet at its first use: in a forked child that goes wrong (CAVEATS).
+                _ = Barrier.isRegistered
                 try startServiceThread(named: "ipc-keeper") { self.run() }
             }
         } catch {
@@ -69,8 +78,9 @@ final class Keeper: Sendable {
             throw .system(error, operation, object, "starting the keeper thread")
         }
         switch ask(.attach, attachment) {
-        case .done: return true
-        case .tableFull: return false
+        case .done: return .joined
+        case .tableFull: return .tableFull
+        case .namesakeBusy: return .namesakeBusy
         case .listFull:
             throw InterprocessError(
                 .busy, operation, object,
@@ -120,7 +130,7 @@ final class Keeper: Sendable {
                 case .detach:
                     attachments.removeAll { $0 === command.attachment }
                     for watcher in watchers { watcher.assign([]) }
-                    unsafe leave(command.attachment, &list)
+                    unsafe leave(command.attachment, thread, &list)
                     command.attachment.finish()
                     command.reply.answer(.done)
                 }
@@ -142,6 +152,9 @@ final class Keeper: Sendable {
     private func join(_ attachment: Attachment, _ thread: UInt32, _ list: inout RobustList) -> Reply.Answer {
         let table = attachment.table
         guard unsafe list.count + 2 <= RobustList.maximumEntries else { return .listFull }
+        // Between the announcement of a claim and the claim, the kernel knows the owner by the thread id alone.
+        guard attachment.file.lockSlots(ofThread: thread) else { return .namesakeBusy }
+        defer { attachment.file.unlockSlots(ofThread: thread) }
         for slot in 0..<table.count where table.life(slot).loadRelaxed() == 0 {
             let life = table.life(slot)
             let taken = unsafe list.enter(life.rawAddress) { unsafe life.compareExchange(0, thread | RobustList.waiters) }
@@ -163,10 +176,13 @@ final class Keeper: Sendable {
         return .tableFull
     }
 
-    private func leave(_ attachment: Attachment, _ list: inout RobustList) {
+    private func leave(_ attachment: Attachment, _ thread: UInt32, _ list: inout RobustList) {
         guard let peer = attachment.peer else { return }
         let table = attachment.table
         let callerLife = table.callerLife(peer.slot)
+        // A process cannot fail to leave: if a namesake was stopped just now, it goes without.
+        let isLocked = attachment.file.lockSlots(ofThread: thread)
+        defer { if isLocked { attachment.file.unlockSlots(ofThread: thread) } }
         unsafe list.leave(callerLife.rawAddress) { callerLife.storeRelease(0) }
         unsafe list.leave(table.life(peer.slot).rawAddress) { table.giveBack(peer.slot) }
         table.membership.add(1)
@@ -216,10 +232,10 @@ final class Keeper: Sendable {
 
 /// The keeper's answer to a command, for which the asking thread waits.
 private final class Reply: Sendable {
-    enum Answer: Sendable { case done, tableFull, listFull, failed(Errno) }
+    enum Answer: Sendable { case done, tableFull, namesakeBusy, listFull, failed(Errno) }
 
     private let word = ControlWord()
-    private let answer = Mutex<Answer?>(nil)
+    private let answer = Lock<Answer?>(nil)
 
     func answer(_ value: Answer) {
         answer.withLock { $0 = value }
@@ -237,7 +253,7 @@ private final class Reply: Sendable {
 
 /// Sleeps on words that did not fit into the keeper's own wait, and pokes the keeper when one changes.
 private final class WordWatcher: Sendable {
-    private let words = Mutex<[ipc_futex_waiter]>([])
+    private let words = Lock<[ipc_futex_waiter]>([])
     private let control = ControlWord()
 
     init(keeper: Keeper) throws(Errno) {

@@ -26,7 +26,9 @@ struct Repair: Sendable {
         var repaired = false
         // Again after giving the claim back: somebody may have died just then, and whoever noticed may have left it to this repairer.
         while deadSlots().first != nil, claim() {
-            for slot in deadSlots() { repair(slot) }
+            let dead = deadSlots()
+            Barrier.afterDeath()
+            for slot in dead { repair(slot) }
             table.repair.storeRelease(0)
             repaired = true
         }

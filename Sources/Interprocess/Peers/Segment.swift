@@ -44,7 +44,7 @@ public final class Segment: @unchecked Sendable {
         self.keepAbandoned = keepAbandoned
         name = place?.name
         mapping = file.mapping
-        attachment = Attachment(mapping, recovery: recovery)
+        attachment = Attachment(file, recovery: recovery)
         do throws(Errno) {
             registration = try ForkGuard.register(mapping, file.descriptor)
         } catch {

@@ -44,6 +44,18 @@ enum Barrier {
         if isRegistered { try? ProcessBarrier.run() }
         fullFence()
     }
+
+    /// To be called by whoever has seen a life word marked, before it acts on that.
+    ///
+    /// The word is marked when the keeper's thread ends; another thread of the dead process may still be running, on another processor, until
+    /// the kernel's interrupt reaches it, and may still publish. The barrier interrupts all of them: a thread with a deadly signal does not come
+    /// back from that, and what it had stored is visible. (Models/queue_data.pml, NOKILLBARRIER.)
+    ///
+    /// - Parameter reachesAll: false if some process takes no part in barriers; then a millisecond has to do, many times what the interrupt takes.
+    static func afterDeath(reachesAll: Bool = true) {
+        if !isRegistered || !reachesAll || (try? ProcessBarrier.run()) == nil { sleepThread(for: .milliseconds(1)) }
+        fullFence()
+    }
 }
 
 /// The sleeper's side.

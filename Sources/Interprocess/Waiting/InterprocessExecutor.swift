@@ -40,7 +40,7 @@ public final class InterprocessExecutor: TaskExecutor, Sendable {
     private let forkGeneration: Int
     private let main: WaitLoop
     /// Loops for the waits that one call of the kernel does not take.
-    private let others = Mutex<[WaitLoop]>([])
+    private let others = Lock<[WaitLoop]>([])
 
     private init(forkGeneration: Int) {
         self.forkGeneration = forkGeneration
@@ -85,7 +85,7 @@ private final class AsyncWait: Sendable {
     let words: SleepWords
     private let owner: any AnyObject & Sendable
     let deadline: Deadline
-    private let state = Mutex<State>(.new)
+    private let state = Lock<State>(.new)
 
     @safe private enum State {
         case new
@@ -143,7 +143,7 @@ private final class WaitLoop: Sendable {
         var isStarted = false
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private let control = ControlWord()
     private let isAsleep = Atomic<Bool>(false)
     private let thread = Atomic<Int>(0)

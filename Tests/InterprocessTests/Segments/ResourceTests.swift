@@ -1,10 +1,11 @@
 import CTestSystem
 import Glibc
-@testable import Interprocess
-@testable import InterprocessSystem
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Interprocess
+@testable import InterprocessSystem
 
 /// What a test of leaks does again and again, in a process of its own.
 struct Operation: Sendable {
@@ -180,7 +181,9 @@ struct ResourceTests {
                 ("pthread_atfork", .noMemory), ("pthread_create", .resourceTemporarilyUnavailable), ("futex_waitv", .noFunction),
             ] as [(SystemCallName, Errno)] {
                 let before = ResourceCount.now(directory.path.string)
-                let failure = SystemCallFaults.withFault(call, error) { refusal { _ = try Segment.create("a", size: 1, in: directory.objects) } }
+                let failure = SystemCallFaults.withFault(call, error) {
+                    refusal { _ = try Segment.create("a", size: 1, in: directory.objects) }
+                }
                 #expect(failure?.errno == error, "\(call)")
                 if error == .noFunction { #expect(failure?.description.contains("Linux 5.16") == true) }
                 expectSame(before, directory, "\(call)")
