@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 int test_fork(int (*body)(void *), void *context) {
@@ -17,6 +18,41 @@ int test_fork(int (*body)(void *), void *context) {
     _exit(body(context));
   }
   return pid;
+}
+
+int test_fork_orphan(int (*body)(void *), void *context) {
+  pid_t pid = fork();
+  if (pid == -1) return -errno;
+  if (pid == 0) _exit(body(context));
+  return pid;
+}
+
+int test_send_descriptor(int socket, int descriptor) {
+  char byte = 0;
+  struct iovec data = {&byte, 1};
+  union {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr header;
+  } control = {0};
+  control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  *(int *)CMSG_DATA(&control.header) = descriptor;
+  struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+  return sendmsg(socket, &message, 0) == 1 ? 0 : -errno;
+}
+
+int test_receive_descriptor(int socket) {
+  char byte;
+  struct iovec data = {&byte, 1};
+  union {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr header;
+  } control = {0};
+  struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+  ssize_t count = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  if (count < 0) return -errno;
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (count == 0 || header == NULL || header->cmsg_type != SCM_RIGHTS) return -EPROTO;
+  return *(int *)CMSG_DATA(header);
 }
 
 int test_read_at(int descriptor, void *buffer, size_t size, int64_t offset) {

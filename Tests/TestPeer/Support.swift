@@ -50,10 +50,13 @@ func forkAndWait(_ body: () throws -> Void) throws {
 }
 
 /// Runs `body` in a child made by `fork`; its exit status is 0 unless `body` throws.
-func forkChild(_ body: () throws -> Void) throws -> Int32 {
+///
+/// - Parameter outlivingParent: whether the child goes on when this process ends.
+func forkChild(outlivingParent: Bool = false, _ body: () throws -> Void) throws -> Int32 {
     let pid = withoutActuallyEscaping(body) { body in
         let call = ForkBody(body)
-        return unsafe test_fork(
+        let fork = unsafe outlivingParent ? test_fork_orphan : test_fork
+        return unsafe fork(
             { context in
                 do {
                     try unsafe Unmanaged<ForkBody>.fromOpaque(context!).takeUnretainedValue().body()

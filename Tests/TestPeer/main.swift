@@ -4,10 +4,12 @@ import Glibc
 typealias Command = @Sendable ([String]) throws -> Void
 
 // One dictionary for each topic, in a file of its own.
-let commands: [String: Command] = [segmentCommands, segmentRaceCommands, accessCommands, inheritCommands, systemCommands, queueCommands]
-    .reduce(into: [:]) { all, some in
-        all.merge(some) { _, _ in preconditionFailure("two commands of one name") }
-    }
+let commands: [String: Command] = [
+    segmentCommands, segmentRaceCommands, accessCommands, inheritCommands, systemCommands, queueCommands, deathCommands, forkCommands,
+    streamCommands,
+].reduce(into: [:]) { all, some in
+    all.merge(some) { _, _ in preconditionFailure("two commands of one name") }
+}
 
 /// Runs the command that `arguments` begin with.
 func runTopic(_ arguments: [String]) throws {

@@ -71,19 +71,25 @@ public final class Segment: @unchecked Sendable {
     /// it holds nothing that was not received. For a program that a signal is about to end: from here on this process does not count for
     /// the name.
     public func removeNameIfLast() {
-        guard let place, header.lifetime == .untilLastPeerLeaves else { return }
+        // A forked child's descriptor is not the segment's any more.
+        guard let place, header.lifetime == .untilLastPeerLeaves, !attachment.isForeign else { return }
         let table = attachment.table
         file.leave(place, isOthers: { table.isAnyoneAlive(but: peer) }, unless: { keepAbandoned(mapping) })
     }
 
     /// Removes the name if nobody else has the segment open, also if something is lost with it; whether nobody else had. This value stays
     /// usable.
-    public func removeNameIfAlone() -> Bool { place.map { file.removeIfAlone($0) } ?? false }
+    public func removeNameIfAlone() -> Bool {
+        guard let place, !attachment.isForeign else { return false }
+        return file.removeIfAlone(place)
+    }
 
     /// All peers that have joined and not left, this process among them; a dead one until it is repaired. O(slots of the table).
     public var peers: [PeerInformation] { attachment.table.all() }
 
     /// The deaths of other peers from now on. Each call makes a stream of its own; it ends when the segment is closed.
+    ///
+    /// Of more than 32 that die before this process has run again, the last 32 are told; ``deathCount`` counts all.
     public var deaths: AsyncStream<DeathNotice> { attachment.deaths() }
 
     /// How many deaths have been announced since the segment was made, modulo 2^32.

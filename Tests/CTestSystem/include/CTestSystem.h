@@ -10,6 +10,13 @@
 // Returns the child's process id, or -errno.
 int test_fork(int (*body)(void *), void *context);
 
+// The same, but the child outlives its parent.
+int test_fork_orphan(int (*body)(void *), void *context);
+
+// Sends a copy of `descriptor` over the unix socket `socket`, and receives one; 0 or the descriptor, or -errno.
+int test_send_descriptor(int socket, int descriptor);
+int test_receive_descriptor(int socket);
+
 // pread and pwrite of all of `size` bytes; 0, or -errno (-EIO if the file ends before).
 int test_read_at(int descriptor, void *buffer, size_t size, int64_t offset);
 int test_write_at(int descriptor, const void *buffer, size_t size, int64_t offset);
