@@ -52,7 +52,7 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
     public mutating func send(_ bytes: RawSpan, until deadline: Deadline = .never) throws(SendError<Void>) {
         let place = try unsafe room(for: bytes.byteCount, until: deadline)
         unsafe copy(bytes, to: place)
-        publishReserved(bytes.byteCount)
+        try publishReserved(bytes.byteCount)
     }
 
     /// Sends a copy of `bytes` if there is room now. O(bytes), never blocks.
@@ -79,13 +79,14 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
     ) throws(SendError<Void>) -> Result<R, E> {
         let place = try unsafe room(for: byteCount, until: deadline)
         var span = unsafe MutableRawSpan(_unsafeStart: place, byteCount: byteCount)
+        let result: R
         do throws(E) {
-            let result = try body(&span)
-            publishReserved(byteCount)
-            return .success(result)
+            result = try body(&span)
         } catch {
             return .failure(error)
         }
+        try publishReserved(byteCount)
+        return .success(result)
     }
 
     /// Lets `body` write a message of at most `byteCount` bytes where the receiver will read it, and sends what it has written: for sources
@@ -102,14 +103,15 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
         let place = try unsafe room(for: byteCount, until: deadline)
         let buffer = unsafe UnsafeMutableRawBufferPointer(start: place, count: byteCount)
         var span = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
+        let result: R
         do throws(E) {
-            let result = try body(&span)
-            let written = unsafe span.finalize(for: buffer)
-            if written > 0 { publishReserved(written) }
-            return .success(result)
+            result = try body(&span)
         } catch {
             return .failure(error)
         }
+        let written = unsafe span.finalize(for: buffer)
+        if written > 0 { try publishReserved(written) }
+        return .success(result)
     }
 
     /// Reserves a message of `byteCount` bytes, to be filled in place and then published; waits for room, or until `deadline`. Until then
@@ -140,8 +142,8 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
         }
     }
 
-    private mutating func publishReserved(_ size: Int) {
-        core.publishBytes(size)
+    private mutating func publishReserved(_ size: Int) throws(SendError<Void>) {
+        if !core.publishBytes(size) { throw SendError(.detached, ()) }
     }
 
     /// Waits until the receiver has received everything that was sent, or until `deadline`.
@@ -159,9 +161,10 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
 }
 
 extension QueueSenderCore {
-    mutating func publishBytes(_ size: Int) {
+    @discardableResult
+    mutating func publishBytes(_ size: Int) -> Bool {
         let alignment = RecordGeometry.leastAlignment
-        publish(
+        return publish(
             RecordHeader(length: size, sequence: sequence), size: RecordGeometry.size(payload: size, alignment: alignment),
             alignment: alignment, messages: 1)
     }
@@ -189,6 +192,6 @@ public struct Reservation: ~Copyable, ~Escapable {
         mutating get { unsafe _overrideLifetime(MutableRawSpan(_unsafeStart: place, byteCount: byteCount), mutating: &self) }
     }
 
-    /// Sends the message. O(1).
+    /// Sends the message. O(1). In a forked child nobody gets it, and the sender's next call says `detached`.
     public consuming func publish() { unsafe core.pointee.publishBytes(byteCount) }
 }

@@ -64,9 +64,9 @@ struct QueueSenderCore: ~Copyable {
         return unsafe ring + Int(truncatingIfNeeded: offset)
     }
 
-    /// Publishes the record at ``place(_:alignment:)``: its payload is written.
-    @inlinable @inline(__always)
-    mutating func publish(_ header: RecordHeader, size: Int, alignment: Int, messages: UInt64) {
+    /// Publishes the record at ``place(_:alignment:)``: its payload is written. False in a forked child, where nobody else sees it.
+    @inlinable @inline(__always) @discardableResult
+    mutating func publish(_ header: RecordHeader, size: Int, alignment: Int, messages: UInt64) -> Bool {
         let record = unsafe ring + Int(truncatingIfNeeded: offset)
         // The place after this record first: what stands there of old must not be taken for a header.
         unsafe SharedUInt64(at: record + (size &+ alignment &- 8)).storeRelaxed(0)
@@ -76,14 +76,16 @@ struct QueueSenderCore: ~Copyable {
         if offset >= ringSize { offset &-= ringSize }
         sequence &+= messages
         ipc_compiler_fence()
-        if waker.needsAttention { attend() }
+        return waker.needsAttention ? attend() : true
     }
 
-    /// After publishing, when the receiver sleeps or has ended.
+    /// After publishing, when the receiver sleeps or has ended, or the flags are not the queue's but a forked child's zeroes: then false.
     @usableFromInline
-    mutating func attend() {
+    mutating func attend() -> Bool {
         let seen = waker.attend()
-        if seen & WaitFlags.stateMask == 0 || seen & WaitFlags.ended != 0 { mustLook = true }
+        let isShared = seen & WaitFlags.open != 0
+        if !isShared || seen & WaitFlags.ended != 0 { mustLook = true }
+        return isShared
     }
 
     /// Looks at the receiver's progress. True if a record of `size` bytes has room and nothing else needs attention.

@@ -89,6 +89,7 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
 
     @inlinable
     mutating func takeFromBatch() -> Element? {
+        guard core.isShared else { return nil }
         let size = MemoryLayout<Element>.stride
         let element = unsafe (core.ring + Int(truncatingIfNeeded: core.offset)).load(as: Element.self)
         core.takeFromBatch(bytes: UInt64(size), messages: 1, alignment: UInt64(Self.alignment))
@@ -119,7 +120,7 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// Waits until there is a message at the current place, and enters its record. False at the sender's end.
     @inlinable @inline(__always)
     mutating func waitForPayload(until deadline: Deadline) throws(ReceiveError) -> Bool {
-        if core.remaining != 0 { return true }
+        if core.remaining != 0 && core.isShared { return true }
         let header = core.header(alignment: Self.alignment)
         // A batch as long as the last one, as its header says in one comparison. The place of the record after it then follows from what is known already, not
         // from the header: so the processor fetches the next header while this one is still on its way.
@@ -190,6 +191,16 @@ extension QueueReceiverCore {
         offset &+= headerSize
         if offset >= ringSize { offset &-= ringSize }
         remaining = bytes
+    }
+
+    /// False in a forked child, where the rest of a batch that its parent was in is zeroes: it is left at once.
+    @inlinable @inline(__always)
+    var isShared: Bool {
+        mutating get {
+            if waker.flags.loadRelaxed() & WaitFlags.open != 0 { return true }
+            remaining = 0
+            return false
+        }
     }
 
     /// The payload's size if `header` is that of the next data record, checked as ``look()`` does; nil for everything else.

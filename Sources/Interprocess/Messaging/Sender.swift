@@ -92,10 +92,9 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     mutating func append(_ element: Element) -> Bool {
         guard let place = unsafe core.place(Self.recordSize, alignment: Self.alignment) else { return false }
         unsafe (place + Self.alignment).storeBytes(of: element, as: Element.self)
-        core.publish(
+        return core.publish(
             RecordHeader(length: MemoryLayout<Element>.stride, sequence: core.sequence), size: Self.recordSize, alignment: Self.alignment,
             messages: 1)
-        return true
     }
 
     /// Sends all `elements`; waits while the queue is full, or until `deadline`.
@@ -149,10 +148,9 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
             unsafe (place + Self.alignment).copyMemory(
                 from: source.baseAddress.unsafelyUnwrapped + start &* MemoryLayout<Element>.stride, byteCount: bytes)
         }
-        core.publish(
+        return core.publish(
             RecordHeader(length: bytes, sequence: core.sequence), size: size, alignment: Self.alignment,
             messages: UInt64(truncatingIfNeeded: count))
-        return true
     }
 
     /// Lets `body` write up to `count` elements where the receiver will read them, and sends what it has appended as one record. Waits for
@@ -186,10 +184,11 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
                 }
                 let written = unsafe span.finalize(for: buffer)
                 if written > 0 {
-                    core.publish(
+                    let isShared = core.publish(
                         RecordHeader(length: written * stride, sequence: core.sequence),
                         size: RecordGeometry.size(payload: written * stride, alignment: Self.alignment), alignment: Self.alignment,
                         messages: UInt64(written))
+                    if !isShared { throw SendError(.detached, ()) }
                 }
                 return .success(result)
             }

@@ -17,7 +17,7 @@ struct ForkTests {
         // What the child says of each.
         try await process.expect("bytes 0, peers 0, deaths 0")
         try await process.expect("alone false")
-        try await process.expect("send [\"detached\"]")
+        try await process.expect("send detached")
         try await process.expect("trySend detached")
         try await process.expect("waitUntilReceived detached")
         try await process.expect("waitForReceiver false")
