@@ -34,16 +34,17 @@ RING_INLINE void run_small(bench_side *side, bench_channel kind, direction direc
   bench_stop(side);
 }
 
-// The same with 16 messages to a record: one header, one copy, one place to write it, one to take it.
+// The same with bench_batch(size) messages to a record: one header, one copy, one place to write it, one to take it.
 RING_INLINE void run_batch(bench_side *side, direction direction, uint64_t size) {
   channel channel = open_channel(side, BENCH_RING, direction == SEND, direction == RECEIVE);
-  _Alignas(64) uint64_t batch[BENCH_BATCH][size / 8], message[size / 8];
+  const uint64_t most = bench_batch(size);
+  _Alignas(64) uint64_t batch[most][size / 8], message[size / 8];
   memset(batch, 0, sizeof batch);
   uint64_t count = side->count;
   bench_start(side);
   uint64_t before = bench_ticks();
   for (uint64_t i = 0, chunk = 0; i < count;) {
-    uint64_t messages = count - i < BENCH_BATCH ? count - i : BENCH_BATCH;
+    uint64_t messages = count - i < most ? count - i : most;
     if (direction == SEND) {
       for (uint64_t k = 0; k < messages; k++) batch[k][0] = i + k;
       bench_use(batch);
@@ -53,10 +54,10 @@ RING_INLINE void run_batch(bench_side *side, direction direction, uint64_t size)
       ring_publish(&channel.sender, messages * size, messages, SMALL_ALIGNMENT);
     } else {
       uint64_t length;
-      const uint8_t *place = ring_peek(&channel.receiver, size, BENCH_BATCH * size, SMALL_ALIGNMENT, &length);
+      const uint8_t *place = ring_peek(&channel.receiver, size, most * size, SMALL_ALIGNMENT, &length);
       for (int wait = STREAM_PAUSES; place == NULL; wait = 1) {
         for (int k = 0; k < wait; k++) bench_pause();
-        place = ring_peek(&channel.receiver, size, BENCH_BATCH * size, SMALL_ALIGNMENT, &length);
+        place = ring_peek(&channel.receiver, size, most * size, SMALL_ALIGNMENT, &length);
       }
       messages = length / size;
       for (uint64_t k = 0; k < messages; k++) {

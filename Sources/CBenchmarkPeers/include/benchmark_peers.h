@@ -12,7 +12,7 @@ void bench_copy(bench_side *side);       // one memcpy per message
 // Channels: messages of `size` bytes.
 typedef enum bench_channel : uint32_t {
   BENCH_RING,           // the library's algorithm, in C
-  BENCH_RING_BATCH,     // the same, 16 messages to a record (one way only)
+  BENCH_RING_BATCH,     // the same, bench_batch(size) messages to a record (one way only)
   BENCH_RING_CACHED,    // indices on lines of their own, each side keeps a copy of the other's
   BENCH_RING_SEQUENCE,  // fixed slots, a sequence number in each
   BENCH_STREAM,         // a pipe or a socket
@@ -21,7 +21,10 @@ void bench_channel_ping(bench_side *side, bench_channel channel);
 void bench_channel_pong(bench_side *side, bench_channel channel);
 void bench_channel_receive(bench_side *side, bench_channel channel);
 void bench_channel_send(bench_side *side, bench_channel channel);
-enum { BENCH_BATCH = 16, BENCH_CHUNK = 1000 };
+enum { BENCH_CHUNK = 1000 };
+
+// Messages of a batch: 64, in at most 16 KiB.
+static inline uint64_t bench_batch(uint64_t size) { return 64 * size <= 16384 ? 64 : 16384 / size; }
 // One-way samples are averages over this many messages.
 static inline uint64_t bench_messages_per_sample(uint64_t size) { return size <= 4096 ? BENCH_CHUNK : 1; }
 

@@ -108,16 +108,15 @@ enum InterprocessLoops {
     @inline(never)
     static func sendBatches<M: BenchmarkMessage>(_ side: BenchmarkSide, _ type: M.Type) throws {
         var sender = try sender(side, type, "queue")
-        let most = Int(BENCH_BATCH)
+        let most = Int(bench_batch(UInt64(MemoryLayout<M>.stride)))
         var batch = [M](repeating: M(number: 0), count: most)
         side.start()
         var sent = 0
         while sent < side.count {
             let count = min(most, side.count - sent)
-            for index in 0..<count {
-                batch[index].number = UInt64(sent + index)
-                use(&batch[index])
-            }
+            var messages = batch.mutableSpan
+            for index in 0..<count { messages[index].number = UInt64(sent + index) }
+            use(&messages[0])
             try sender.send(contentsOf: batch.span.extracting(first: count))
             sent += count
         }
