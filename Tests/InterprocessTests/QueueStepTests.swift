@@ -7,9 +7,8 @@ import Testing
 
 #if arch(x86_64)
     extension QueueSuite {
-        /// Only when asked for (`IPC_STEP=1`): a victim that shares its processor with a build takes longer than the watchdog allows.
-        @Suite("kill after each instruction", .enabled(if: SeededRandom.setting("IPC_STEP", default: 0) != 0)) struct Steps {
-            /// `IPC_EVERY=1` tries every instruction, `IPC_EVERY=k` every k-th; without it some of each operation are tried, and those that change the queue.
+        @Suite("kill after each instruction") struct Steps {
+            /// `IPC_EVERY=k` tries every k-th instruction; 0: a few of each operation, and all that change the queue.
             static let every = SeededRandom.setting("IPC_EVERY", default: 0)
 
             @Test(
@@ -34,18 +33,19 @@ import Testing
                 defer { scratch.removeNames() }
                 let bench = try make(scratch.directory, scratch.path)
                 var point = KillPoint.none
-                let watch = try HangWatch("stepping \(operation)")
-                defer { watch.end() }
                 do {
                     // Without a kill first, to learn how many there are.
-                    let whole = try bench.run(.none)
-                    print("stepping \(operation): \(whole.instructions) instructions, \(whole.changes) changes of the queue")
+                    let isCoarse = Self.every == 0
+                    let whole = try bench.run(.none, wholeCalls: isCoarse)
                     #expect(whole.instructions > 50 && whole.changes >= 1, "\(whole)")
                     var random = SeededRandom.forTest(UInt64(operation.utf8.reduce(0) { $0 &* 31 &+ Int($1) }))
-                    for next in KillPoint.choose(whole, every: Self.every, &random) {
+                    let points = KillPoint.choose(whole, every: Self.every, &random)
+                    print(
+                        "stepping \(operation): \(points.count) kills in \(whole.instructions) instructions with \(whole.changes) changes of the queue,",
+                        "IPC_SEED=\(SeededRandom.runSeed)")
+                    for next in points {
                         point = next
-                        watch.step("killed at \(point)")
-                        _ = try bench.run(point)
+                        _ = try bench.run(point, wholeCalls: isCoarse)
                     }
                     bench.end()
                 } catch {
@@ -75,24 +75,24 @@ struct KillPoint: CustomStringConvertible {
         instruction >= 0 ? "instruction \(instruction)" : change >= 0 ? "change \(change) and \(after) instructions" : "the end"
     }
 
-    /// The most steps that an operation's points may take together if not every instruction is asked for: joining takes a quarter of a million each time.
-    private static let budget = 250_000
+    /// More instructions than this has only joining, of which each step through costs half a second.
+    private static let mostShort = 10_000
 
     static func choose(_ whole: (instructions: Int, changes: Int), every: Int, _ random: inout SeededRandom) -> [KillPoint] {
+        let isLong = whole.instructions > mostShort
         // Between two changes nothing that others see differs but what the kernel knows: so the changes count most.
-        let isLong = whole.instructions > budget / 20
-        var points = (1...whole.changes).flatMap { change in
-            [KillPoint(change: change), KillPoint(change: change, after: Int.random(in: 1...40, using: &random))]
-        }
+        var points = (1...max(1, whole.changes)).map { KillPoint(change: $0) }
+        let distance: Int
         if every > 0 {
-            points += stride(from: 0, through: whole.instructions, by: isLong ? max(every, whole.instructions / 2000) : every).map {
-                KillPoint(instruction: $0)
-            }
+            points += (1...max(1, whole.changes)).map { KillPoint(change: $0, after: Int.random(in: 1...40, using: &random)) }
+            // A joining is a quarter of a million instructions if calls are stepped through.
+            distance = isLong ? max(every, whole.instructions / 2000) : every
         } else {
+            // Other ones of a joining each time.
             if isLong { points = Array(points.shuffled(using: &random).prefix(2)) }
-            let count = min(12, budget / whole.instructions)
-            points += (0..<count).map { _ in KillPoint(instruction: Int.random(in: 0...whole.instructions, using: &random)) }
+            distance = max(1, isLong ? whole.instructions : whole.instructions / 2)
         }
-        return points
+        let offset = Int.random(in: 0..<distance, using: &random)
+        return points + stride(from: offset, through: whole.instructions, by: distance).map { KillPoint(instruction: $0) }
     }
 }

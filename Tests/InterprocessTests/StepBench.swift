@@ -13,6 +13,7 @@ final class StepBench {
     private let options: QueueOptions
     private let record: QueueRecord
     private let server: PeerServer
+    private let watch: StepWatch
     /// The survivor's side.
     private var sending: StepSending?
     private var receiving: StepReceiving?
@@ -21,6 +22,7 @@ final class StepBench {
 
     init(_ operation: String, _ directory: ObjectDirectory, _ path: String) throws {
         self.operation = operation
+        watch = try StepWatch("stepping \(operation)")
         self.path = path
         options = QueueOptions(directory: directory)
         record = try QueueRecord.create(in: directory)
@@ -43,20 +45,23 @@ final class StepBench {
     var state: String { "\(record.summary). \((try? QueueInspection.validate(segment)).map { "\($0)" } ?? "damaged")" }
 
     func end() {
+        watch.end()
         sending = nil
         receiving = nil
     }
 
     /// One victim, and everything that must hold after its death. Returns how far it came.
-    func run(_ point: KillPoint) throws -> (instructions: Int, changes: Int) {
+    func run(_ point: KillPoint, wholeCalls: Bool) throws -> (instructions: Int, changes: Int) {
         for word in QueueRecord.Word.allCases { record[word] = 0 }
         let first = try prepare()
-        let victim = try server.start(["queue-step", operation, path] + point.arguments)
+        let victim = try server.start(["queue-step", operation, path] + point.arguments + [wholeCalls ? "1" : "0"])
         try awaitDeath(victim)
-        try QueueWatch.within(.seconds(2), "validating") { _ = try QueueInspection.validate(segment) }
-        if let receiving { try receiving.goOn(after: operation, record, from: first, options) }
-        if let sending { try sending.goOn(after: operation, record, from: first, options) }
-        _ = try QueueInspection.validate(segment)
+        try watch.watched("surviving one killed at \(point)") {
+            _ = try QueueInspection.validate(segment)
+            if let receiving { try receiving.goOn(after: operation, record, from: first, options) }
+            if let sending { try sending.goOn(after: operation, record, from: first, options) }
+            _ = try QueueInspection.validate(segment)
+        }
         return (Int(record[.instructions]), Int(record[.changes]))
     }
 
@@ -73,29 +78,22 @@ final class StepBench {
         return first
     }
 
-    /// The victim kills itself in any case; one that sleeps is woken after a while.
+    /// The victim kills itself in any case, however late; one that sleeps is woken after a while.
     private func awaitDeath(_ victim: Int32) throws {
-        let limit = MonotonicInstant.now.advanced(by: .seconds(20))
         var ending = "running"
         var wakes = 0
-        while ending == "running", MonotonicInstant.now < limit {
-            ending = try server.wait(victim, isWaiting ? .milliseconds(10) : .seconds(20))
-            guard ending == "running", record[.ready] == 1 else { continue }
-            if let receiving { try receiving.takeWaiting() }
+        var stillness = Stillness()
+        while true {
+            ending = try server.wait(victim, isWaiting ? .milliseconds(10) : .milliseconds(200))
+            guard ending == "running" else { break }
+            let threads = try ThreadLook.all(of: victim) + ThreadLook.keepers()
+            guard !stillness.lasts(threads) else { throw TestFailure("the victim hangs: \(threads)") }
+            guard record[.ready] == 1 else { continue }
+            if let receiving, isWaiting { try receiving.takeWaiting() }
             // It may have died meanwhile: then there is nobody to send to.
-            if let sending, wakes < 3 { try? sending.send(1, asBatch: false) }
+            if let sending, isWaiting, wakes < 3 { try? sending.send(1, asBatch: false) }
             wakes += 1
         }
         guard ending == "signalled 9" else { throw TestFailure("the victim: \(ending)") }
-    }
-}
-
-/// Checks that something takes no longer than it may.
-enum QueueWatch {
-    static func within<R>(_ limit: Duration, _ what: String, _ body: () throws -> R) throws -> R {
-        let start = MonotonicInstant.now
-        let result = try body()
-        guard MonotonicInstant.now <= start.advanced(by: limit) else { throw TestFailure("\(what) took longer than \(limit)") }
-        return result
     }
 }

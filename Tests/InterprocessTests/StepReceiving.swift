@@ -25,18 +25,18 @@ final class StepReceiving {
 
     enum Found: Equatable { case message, closed, died }
 
-    /// The next message, checked, or the next end.
+    /// The next message, checked, or the next end; what must come is there, so nothing waits.
     func receive() throws -> Found {
         let number = next
         do {
             if bytes != nil {
                 guard
                     let result = try bytes?.receive(
-                        until: .after(.seconds(2)), { NumberedBytes.isWhole($0, number, limit: NumberedBytes.smallLimit) })
+                        until: .now, { NumberedBytes.isWhole($0, number, limit: NumberedBytes.smallLimit) })
                 else { return .closed }
                 guard result.get() else { throw TestFailure("message \(number) is not whole") }
             } else {
-                guard let message = try typed?.receive(until: .after(.seconds(2))) else { return .closed }
+                guard let message = try typed?.receive(until: .now) else { return .closed }
                 guard message.isWhole(number) else { throw TestFailure("instead of message \(number): \(message)") }
             }
             return .message
@@ -58,7 +58,7 @@ final class StepReceiving {
             while ends.isEmpty { if let end = try receiveEnd() { ends.append(end) } }
             guard try receive() == .died else { throw TestFailure("the victim's death is not told again") }
         }
-        let fresh = try QueueWatch.within(.seconds(1), "joining after it") { try StepSending(isBytes: bytes != nil, options) }
+        let fresh = try StepSending(isBytes: bytes != nil, options)
         let sent = fresh.next
         let (least, most) = (max(first, record[.sent]), max(first, record[.sent], record[.sendIntent]))
         guard sent >= least, sent <= most else {

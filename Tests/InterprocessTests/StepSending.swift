@@ -32,16 +32,17 @@ final class StepSending {
 
     func endReceiver() { receiver = nil }
 
+    /// There is room, so nothing waits.
     func send(_ count: Int, asBatch: Bool) throws {
         if asBatch {
             let messages = (0..<UInt64(count)).map { Numbered(next + $0) }
-            try typed?.send(contentsOf: messages.span, until: .after(.seconds(2)))
+            try typed?.send(contentsOf: messages.span, until: .now)
             return
         }
         for _ in 0..<count {
             let number = next
-            try typed?.send(Numbered(number), until: .after(.seconds(2)))
-            _ = try bytes?.publish(byteCount: NumberedBytes.size(number, limit: NumberedBytes.smallLimit), until: .after(.seconds(2))) {
+            try typed?.send(Numbered(number), until: .now)
+            _ = try bytes?.publish(byteCount: NumberedBytes.size(number, limit: NumberedBytes.smallLimit), until: .now) {
                 NumberedBytes.fill(&$0, number)
             }
         }
@@ -49,9 +50,7 @@ final class StepSending {
 
     /// After the victim's death: a new receiver gets everything that the victim had not taken, and what is sent now.
     func goOn(after operation: String, _ record: QueueRecord, from first: UInt64, _ options: QueueOptions) throws {
-        let fresh = try QueueWatch.within(.seconds(1), "joining after it") { () throws -> StepReceiving in
-            try bytes != nil ? StepReceiving(bytes: options) : StepReceiving(typed: options)
-        }
+        let fresh = try bytes != nil ? StepReceiving(bytes: options) : StepReceiving(typed: options)
         receiver = fresh
         let (least, most) = (record[.received], record[.receiveIntent])
         guard fresh.next == least || fresh.next == most else {

@@ -8,7 +8,7 @@ import SystemPackage
 /// Does one operation of a queue under the processor's trap flag, and kills itself after an exact instruction of it. The same operation goes before, untouched, so that everything is
 /// bound and made that is so on first use.
 ///
-/// Arguments: operation, directory, instruction, change, instructions after the change. Negative numbers: not.
+/// Arguments: operation, directory, instruction, change, instructions after the change, whether calls are whole. Negative numbers: not.
 enum QueueStep {
     static func run(_ arguments: [String]) throws {
         let directory = ObjectDirectory(at: FilePath(arguments[1]))
@@ -18,7 +18,7 @@ enum QueueStep {
         try watch("\(arguments[1])/q")
 
         func step(_ body: () throws -> Void) rethrows {
-            ct_step_begin(numbers[0], numbers[1], numbers[2])
+            ct_step_begin(numbers[0], numbers[1], numbers[2], CInt(numbers[3]))
             try body()
             ct_step_end()
             record[.instructions] = UInt64(ct_step_instructions())

@@ -10,8 +10,9 @@ int ct_fork(void);
 // Runs what follows with the processor's trap flag, one instruction at a time, up to ct_step_end. Kills the process by SIGKILL when
 //   - `instructions` instructions have been done, or
 //   - the watched bytes have changed `changes` times, and `after` instructions more have been done;
-// a negative number never comes. x86-64 only; elsewhere nothing is counted.
-void ct_step_begin(long instructions, long changes, long after);
+// a negative number never comes. With `calls`, a call of code outside of the program (the runtime, the C library) is two
+// instructions: its beginning and its return. Exits with status 97 if there is no end to it. x86-64 only; elsewhere nothing is counted.
+void ct_step_begin(long instructions, long changes, long after, int calls);
 // Ends the steps.
 void ct_step_end(void);
 long ct_step_instructions(void);
