@@ -8,7 +8,7 @@ import Testing
 #if arch(x86_64)
     extension QueueSuite {
         @Suite("kill after each instruction") struct Steps {
-            /// `IPC_EVERY=k` tries every k-th instruction; 0: a few of each operation, and all that change the queue.
+            /// `IPC_EVERY=k` tries every k-th instruction; 0: a few of each operation, and all that change the queue. `IPC_STEP_ONLY=send` does one operation.
             static let every = SeededRandom.setting("IPC_EVERY", default: 0)
 
             @Test(
@@ -29,6 +29,7 @@ import Testing
             }
 
             private func sweep(_ operation: String, _ make: (ObjectDirectory, String) throws -> StepBench) throws {
+                if let only = environmentVariable("IPC_STEP_ONLY"), only != operation { return }
                 let scratch = try Scratch()
                 defer { scratch.removeNames() }
                 let bench = try make(scratch.directory, scratch.path)
@@ -76,7 +77,7 @@ struct KillPoint: CustomStringConvertible {
     }
 
     /// More instructions than this has only joining, of which each step through costs half a second.
-    private static let mostShort = 10_000
+    private static let mostShort = 20_000
 
     static func choose(_ whole: (instructions: Int, changes: Int), every: Int, _ random: inout SeededRandom) -> [KillPoint] {
         let isLong = whole.instructions > mostShort

@@ -88,12 +88,18 @@ final class StepBench {
             guard ending == "running" else { break }
             let threads = try ThreadLook.all(of: victim) + ThreadLook.keepers()
             guard !stillness.lasts(threads) else { throw TestFailure("the victim hangs: \(threads)") }
-            guard record[.ready] == 1 else { continue }
-            if let receiving, isWaiting { try receiving.takeWaiting() }
+            guard isWaiting, isAsleep(victim) else { continue }
+            if let receiving { try receiving.takeWaiting() }
             // It may have died meanwhile: then there is nobody to send to.
-            if let sending, isWaiting, wakes < 3 { try? sending.send(1, asBatch: false) }
+            if let sending, wakes < 3 { try? sending.send(1, asBatch: false) }
             wakes += 1
         }
         guard ending == "signalled 9" else { throw TestFailure("the victim: \(ending)") }
+    }
+    /// Whether the victim sleeps in its operation, and not only says that it is about to.
+    private func isAsleep(_ victim: Int32) -> Bool {
+        let words = QueueWords(segment.mapping)
+        let flags = receiving == nil ? words.receiverFlags : words.senderFlags
+        return record[.ready] == 1 && flags.loadAcquire() & WaitFlags.sleeping != 0 && ThreadLook("\(victim)", "\(victim)")?.state == "S"
     }
 }

@@ -88,8 +88,8 @@ final class StepWatch: Sendable {
         let ticks: Int
     }
 
-    /// Ten thousand times what the calls need.
-    private static let mostTicks = 60 * sysconf(CInt(_SC_CLK_TCK))
+    /// Thousands of times what the calls need.
+    private static let mostTicks = 10 * sysconf(CInt(_SC_CLK_TCK))
 
     private let label: String
     private let phase = Mutex<Phase?>(nil)
