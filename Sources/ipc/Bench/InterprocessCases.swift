@@ -29,12 +29,16 @@ enum InterprocessCases {
         }
     }
 
-    /// `interprocess`, filled by a copy, and `interprocess-in-place`, filled where it lies. Both are read where they lie.
+    /// `interprocess`, filled by a copy, and `interprocess-in-place`, filled where it lies; both are read where they lie. `interprocess-untouched` writes and reads only
+    /// the first word: what is left is the library's part, whatever the size.
     static func large(size: Int, capacity: Int) -> [Contender] {
         let receive: Contender.Body = { try InterprocessLoops.receiveLarge($0) }
         return [
             contender("interprocess", capacity, near: receive, far: { try InterprocessLoops.sendLarge($0) }),
             contender("interprocess-in-place", capacity, near: receive, far: { try InterprocessLoops.sendLargeInPlace($0) }),
+            contender(
+                "interprocess-untouched", capacity, near: { try InterprocessLoops.receiveLarge($0, isTouched: false) },
+                far: { try InterprocessLoops.sendLargeInPlace($0, isTouched: false) }),
         ]
     }
 

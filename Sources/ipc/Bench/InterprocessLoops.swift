@@ -170,19 +170,19 @@ enum InterprocessLoops {
     }
 
     @inline(never)
-    static func sendLargeInPlace(_ side: BenchmarkSide) throws {
+    static func sendLargeInPlace(_ side: BenchmarkSide, isTouched: Bool = true) throws {
         var sender = try ByteSender(to: try own(side, "queue"), capacity: side.capacity)
         for number in 0..<UInt64(warmUp(side) + side.count) {
             if number == warmUp(side) { side.start() }
             try sender.publish(byteCount: side.size) { message in
-                unsafe message.withUnsafeMutableBytes { unsafe bench_fill($0.baseAddress, UInt64($0.count), number) }
+                unsafe message.withUnsafeMutableBytes { unsafe bench_fill($0.baseAddress, isTouched ? UInt64($0.count) : 8, number) }
             }
         }
         side.stop()
     }
 
     @inline(never)
-    static func receiveLarge(_ side: BenchmarkSide) throws {
+    static func receiveLarge(_ side: BenchmarkSide, isTouched: Bool = true) throws {
         var receiver = try ByteReceiver(from: try own(side, "queue"), capacity: side.capacity)
         var before: UInt64 = 0
         for number in 0..<UInt64(warmUp(side) + side.count) {
@@ -192,7 +192,7 @@ enum InterprocessLoops {
             }
             let first = try receiver.receive { message in
                 unsafe message.withUnsafeBytes { bytes in
-                    var sum = unsafe bench_sum(bytes.baseAddress, UInt64(bytes.count))
+                    var sum = unsafe bench_sum(bytes.baseAddress, isTouched ? UInt64(bytes.count) : 8)
                     use(&sum)
                     return unsafe bytes.loadUnaligned(as: UInt64.self)
                 }
