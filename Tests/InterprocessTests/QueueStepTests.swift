@@ -8,7 +8,7 @@ import Testing
 #if arch(x86_64)
     extension QueueSuite {
         @Suite("kill after each instruction") struct Steps {
-            /// `IPC_EVERY=k` tries every k-th instruction; 0: a few of each operation, and all that change the queue. `IPC_STEP_ONLY=send` does one operation.
+            /// `IPC_EVERY=k` tries every k-th instruction; 0: one of each operation, and those that change the queue. `IPC_STEP_ONLY=send` does one operation.
             static let every = SeededRandom.setting("IPC_EVERY", default: 0)
 
             @Test(
@@ -76,8 +76,11 @@ struct KillPoint: CustomStringConvertible {
         instruction >= 0 ? "instruction \(instruction)" : change >= 0 ? "change \(change) and \(after) instructions" : "the end"
     }
 
-    /// More instructions than this has only joining, of which each step through costs half a second.
+    /// More instructions than this has only joining.
     private static let mostShort = 20_000
+
+    /// The most instructions that the changes of one operation may take together if not every instruction is asked for.
+    private static let budget = 40_000
 
     static func choose(_ whole: (instructions: Int, changes: Int), every: Int, _ random: inout SeededRandom) -> [KillPoint] {
         let isLong = whole.instructions > mostShort
@@ -89,9 +92,9 @@ struct KillPoint: CustomStringConvertible {
             // A joining is a quarter of a million instructions if calls are stepped through.
             distance = isLong ? max(every, whole.instructions / 2000) : every
         } else {
-            // Other ones of a joining each time.
-            if isLong { points = Array(points.shuffled(using: &random).prefix(2)) }
-            distance = max(1, isLong ? whole.instructions : whole.instructions / 2)
+            // Of the longer ones, other changes each time.
+            points = Array(points.shuffled(using: &random).prefix(max(2, Self.budget / whole.instructions)))
+            distance = whole.instructions
         }
         let offset = Int.random(in: 0..<distance, using: &random)
         return points + stride(from: offset, through: whole.instructions, by: distance).map { KillPoint(instruction: $0) }

@@ -46,6 +46,8 @@ extension QueueStep {
 
     static func stepByteSending(_ operation: String, _ options: QueueOptions, _ record: QueueRecord, _ step: Stepper) throws {
         var sender = try ByteSender(to: "q", options: options, strategy: .park)
+        // Messages of all kinds of size, so that the runtime has found what it looks up for each: a hundred thousand instructions if they are stepped.
+        for number in 0..<20 { _ = NumberedBytes.make(UInt64(number), limit: NumberedBytes.smallLimit) }
         func once() throws {
             let number = sender.nextSequence
             let size = NumberedBytes.size(number, limit: NumberedBytes.smallLimit)
