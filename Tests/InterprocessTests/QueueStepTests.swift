@@ -77,7 +77,7 @@ struct KillPoint: CustomStringConvertible {
     }
 
     /// More instructions than this has only joining.
-    private static let mostShort = 20_000
+    private static let mostShort = 100_000
 
     /// The most instructions that the changes of one operation may take together if not every instruction is asked for.
     private static let budget = 40_000
