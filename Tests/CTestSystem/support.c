@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -10,22 +11,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-int test_fork(int (*body)(void *), void *context) {
+static int (*child_body)(void *);
+static void *call_child_body(void *context) { _exit(child_body(context)); }
+
+static int fork_child(int (*body)(void *), void *context, int dies_with_parent, int same_thread) {
   pid_t pid = fork();
   if (pid == -1) return -errno;
-  if (pid == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    _exit(body(context));
-  }
-  return pid;
+  if (pid > 0) return pid;
+  if (dies_with_parent) prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (same_thread) _exit(body(context));
+  pthread_t thread;
+  child_body = body;
+  if (pthread_create(&thread, NULL, call_child_body, context) == 0) pthread_join(thread, NULL);
+  _exit(70);
 }
 
-int test_fork_orphan(int (*body)(void *), void *context) {
-  pid_t pid = fork();
-  if (pid == -1) return -errno;
-  if (pid == 0) _exit(body(context));
-  return pid;
-}
+int test_fork(int (*body)(void *), void *context) { return fork_child(body, context, 1, 0); }
+int test_fork_orphan(int (*body)(void *), void *context) { return fork_child(body, context, 0, 0); }
+int test_fork_same_thread(int (*body)(void *), void *context) { return fork_child(body, context, 1, 1); }
 
 int test_send_descriptor(int socket, int descriptor) {
   char byte = 0;

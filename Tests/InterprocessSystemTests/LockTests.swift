@@ -11,7 +11,7 @@ struct LockTests {
     func forked() throws {
         let both = Both()
         #expect(both.count() == Both.expected)
-        let pid = unsafe test_fork(
+        let pid = unsafe test_fork_same_thread(
             { context in
                 alarm(60)
                 guard let context = unsafe context else { return 2 }

@@ -6,12 +6,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// Forks; the child calls `body(context)` and ends with what it returns, without running any exit handler. It does not outlive its parent.
+// Forks; the child calls `body(context)` on a new thread, since the Swift runtime knows the forked one by its id in the parent (CAVEATS), and ends
+// with what it returns, without running any exit handler. It does not outlive its parent.
 // Returns the child's process id, or -errno.
 int test_fork(int (*body)(void *), void *context);
 
 // The same, but the child outlives its parent.
 int test_fork_orphan(int (*body)(void *), void *context);
+
+// As `test_fork`, but on the forked thread.
+int test_fork_same_thread(int (*body)(void *), void *context);
 
 // Sends a copy of `descriptor` over the unix socket `socket`, and receives one; 0 or the descriptor, or -errno.
 int test_send_descriptor(int socket, int descriptor);

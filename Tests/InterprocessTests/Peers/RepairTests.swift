@@ -166,7 +166,8 @@ private struct ThreeRepairers {
             return try bytes.load(UInt32.self, at: Int(bytes.load(\.data_offset)) + Word.told.rawValue * 64) == all
         }
         var status: CInt = 0
-        for child in repairers + [survivor] {
+        // The victims too: one must not repair the other before it is killed itself.
+        for child in victims + repairers + [survivor] {
             kill(child, SIGSTOP)
             unsafe waitpid(child, &status, WUNTRACED)
         }
