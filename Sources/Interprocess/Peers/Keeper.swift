@@ -193,18 +193,18 @@ final class Keeper: Sendable {
     private func look(at attachment: Attachment, _ words: inout [ipc_futex_waiter]) {
         guard let me = attachment.peer else { return }
         let table = attachment.table
-        let membership = table.membership.loadAcquire()
-        let deaths = table.deaths.loadAcquire()
-        _ = Repair(table: table, recovery: attachment.recovery, me: me).run()
-        attachment.announceDeaths()
-        unsafe words.append(ipc_futex_waiter(table.membership.rawAddress, while: membership))
-        unsafe words.append(ipc_futex_waiter(table.deaths.rawAddress, while: deaths))
+        // All words are read before anything is looked at: whoever dies from then on has changed a word that is slept on. In the other order,
+        // a repairer that died between the look at its claim and the reading of its word would be slept on as a dead one, for ever.
+        unsafe words.append(ipc_futex_waiter(table.membership.rawAddress, while: table.membership.loadAcquire()))
+        unsafe words.append(ipc_futex_waiter(table.deaths.rawAddress, while: table.deaths.loadAcquire()))
         for slot in 0..<table.count where slot != me.slot {
             // This process's own other peers too: their words hold the same thread id, but so may those of a process of another pid namespace.
             let life = table.life(slot).loadAcquire()
             if life == 0 { continue }
             unsafe words.append(ipc_futex_waiter(table.life(slot).rawAddress, while: life))
         }
+        _ = Repair(table: table, recovery: attachment.recovery, me: me).run()
+        attachment.announceDeaths()
     }
 
     /// Sleeps until one of the words changes. Those that the kernel does not take in one call are given to helpers.
