@@ -27,6 +27,7 @@
  *   -DLEAVENOPENDING, -DCLAIMNOPENDING   list_op_pending not set while leaving, while claiming
  *   -DLEAVENOWAKE   leaving does not wake
  *   -DNOWATCHREPAIRER   who finds the claim taken by a living peer sleeps without that peer's life word
+ *   -DLATEWORDS     a keeper reads the life words that it sleeps on after it has looked at the claim
  *   -DSAMETID       two keepers have the same TID (two PID namespaces) and nothing keeps joiners and leavers apart
  *                   (with -DJOINLOCK, a file lock around claiming and leaving, it holds)
  *   -DSKIPOWNTID    with -DSAMETID -DJOINLOCK: a keeper does not watch life words that hold its own TID
@@ -255,6 +256,15 @@ loop:
 #endif
      :: else ->
 sleep:
+#ifdef LATEWORDS
+        atomic {
+          s=0;
+          do
+          :: s<NS && (watch & BIT(s)) && life[s]==DIED -> watch=watch & ~BIT(s); s++
+          :: s<NS && !((watch & BIT(s)) && life[s]==DIED) -> s++
+          :: else -> s=0; break
+          od };
+#endif
         atomic {
           if
           :: SAME(0) && SAME(1) && SAME(NS-1) && NOTMOVED -> asl[k]=1; q[k]=watch
