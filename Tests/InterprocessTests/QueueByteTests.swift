@@ -59,7 +59,7 @@ extension QueueSuite {
             }
             let tooLarge = [UInt8](repeating: 0, count: most + 1)
             expectNotSent(.tooLarge(limit: most)) { () throws(SendError<Void>) in unsafe try sender.send(tooLarge.span.bytes) }
-            expectNotSent(.tooLarge(limit: most)) { () throws(SendError<Void>) in try sender.publish(byteCount: most + 1) { _ in } }
+            expectNotSent(.tooLarge(limit: most)) { () throws(SendError<Void>) in _ = try sender.publish(byteCount: most + 1) { _ in } }
             expectNotSent(.tooLarge(limit: most)) { () throws(SendError<Void>) in _ = try sender.reserve(byteCount: .max) }
             #expect(sender.nextSequence == 100)
         }
@@ -135,7 +135,7 @@ extension QueueSuite {
             var receiver = try ByteReceiver(from: "q", options: scratch.options)
             let before = try residentPrivateBytes()
             var written: UInt = 0
-            try sender.publish(byteCount: size) { bytes in
+            _ = try sender.publish(byteCount: size) { bytes in
                 unsafe bytes.withUnsafeMutableBytes { target in
                     written = UInt(bitPattern: target.baseAddress)
                     for offset in stride(from: 0, to: size, by: 4096) {

@@ -63,7 +63,7 @@ extension QueueSuite {
                     var sender = try ByteSender(to: "q", capacity: 3000, options: options, strategy: .park)
                     while stop[.stop] == 0 {
                         let number = sender.nextSequence
-                        try sender.publish(byteCount: NumberedBytes.size(number, limit: 400), until: soon) {
+                        _ = try sender.publish(byteCount: NumberedBytes.size(number, limit: 400), until: soon) {
                             NumberedBytes.fill(&$0, number)
                         }
                     }

@@ -78,7 +78,7 @@ extension QueueSuite {
             let message = [UInt8](repeating: 1, count: 100)
             while sendFailure({ () throws(SendError<Void>) in unsafe try sender.trySend(message.span.bytes) }) == nil {}
             expectDeadline { (until) throws(SendError<Void>) in unsafe try sender.send(message.span.bytes, until: until) }
-            expectDeadline { (until) throws(SendError<Void>) in try sender.publish(byteCount: 100, until: until) { _ in } }
+            expectDeadline { (until) throws(SendError<Void>) in _ = try sender.publish(byteCount: 100, until: until) { _ in } }
             expectDeadline { (until) throws(SendError<Void>) in _ = try sender.reserve(byteCount: 100, until: until) }
             expectDeadline { (until) throws(SendError<Void>) in try sender.waitUntilReceived(until: until) }
         }

@@ -78,7 +78,7 @@ extension QueueSuite {
             }
             var sender = try ByteSender(to: "q", capacity: 2000, options: scratch.options, strategy: strategy)
             for number in 0..<count {
-                try sender.publish(byteCount: NumberedBytes.size(number, limit: 2000), until: soon) { NumberedBytes.fill(&$0, number) }
+                _ = try sender.publish(byteCount: NumberedBytes.size(number, limit: 2000), until: soon) { NumberedBytes.fill(&$0, number) }
             }
             sender.close()
             #expect(try thread.join() == count)

@@ -56,7 +56,7 @@ extension QueueStep {
                 case "sendBytes":
                     let message = NumberedBytes.make(number, limit: NumberedBytes.smallLimit)
                     unsafe try sender.send(message.span.bytes)
-                case "publishBytes": try sender.publish(byteCount: size) { NumberedBytes.fill(&$0, number) }
+                case "publishBytes": _ = try sender.publish(byteCount: size) { NumberedBytes.fill(&$0, number) }
                 default:
                     var reservation = try sender.reserve(byteCount: size)
                     var bytes = reservation.bytes

@@ -72,7 +72,7 @@ enum QueueStormSending {
                 case 1:
                     let message = NumberedBytes.make(number, limit: limit)
                     unsafe try sender.send(message.span.bytes, until: .after(.seconds(1)))
-                default: try sender.publish(byteCount: size, until: .after(.seconds(1))) { NumberedBytes.fill(&$0, number) }
+                default: _ = try sender.publish(byteCount: size, until: .after(.seconds(1))) { NumberedBytes.fill(&$0, number) }
                 }
             } catch {
                 try wait(error.reason, setting) { sender.waitForReceiver(until: .after(QueueStorm.patience)) }

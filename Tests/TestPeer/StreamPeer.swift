@@ -24,7 +24,7 @@ let streamCommands: [String: Command] = [
     } else {
         var sender = try ByteSender(to: "q", options: options)
         for number in 0..<count {
-            try sender.publish(byteCount: 8 + Int(number % 100)) { $0.storeBytes(of: number, as: UInt64.self) }
+            _ = try sender.publish(byteCount: 8 + Int(number % 100)) { $0.storeBytes(of: number, as: UInt64.self) }
         }
         try sender.waitUntilReceived()
     }

@@ -61,7 +61,11 @@ public struct InterprocessError: Error, Sendable, CustomStringConvertible {
         self.reason = reason
     }
 
-    public var description: String { "cannot \(operation) '\(object)': \(reason)" }
+    /// One line, whatever the object is called.
+    public var description: String {
+        let name = String(decoding: object.utf8.map { $0 < 0x20 || $0 == 0x7f ? UInt8(ascii: "?") : $0 }, as: UTF8.self)
+        return "cannot \(operation) '\(name)': \(reason)"
+    }
 }
 
 extension InterprocessError {

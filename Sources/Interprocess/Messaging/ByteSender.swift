@@ -4,7 +4,7 @@ import InterprocessSystem
 ///
 /// ```swift
 /// var sender = try ByteSender(to: "frames", capacity: 64 << 20)
-/// try sender.publish(byteCount: frame.size) { bytes in camera.read(into: &bytes) }
+/// try sender.publish(byteCount: frame.size) { bytes in camera.read(into: &bytes) }.get()
 /// ```
 ///
 /// Everything that ``Sender`` says of ends, deaths, order and progress holds here.
@@ -73,7 +73,6 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
     /// the result. O(1) but for `body`.
     ///
     /// - Throws: ``SendError``: `tooLarge`, `deadline`, `closed`, `peerDied`, `detached`, `damaged`.
-    @discardableResult
     public mutating func publish<R, E: Error>(
         byteCount: Int, until deadline: Deadline = .never, _ body: (inout MutableRawSpan) throws(E) -> R
     ) throws(SendError<Void>) -> Result<R, E> {

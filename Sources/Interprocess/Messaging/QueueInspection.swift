@@ -2,9 +2,15 @@
 public enum QueueInspection {
     /// Checks every record that waits in the queue, and says what is in it. Read-only; any time; O(messages).
     ///
-    /// - Throws: ``InterprocessError`` `damaged`, with the name of the impossible field.
+    /// For a queue that this process has no segment of, see ``ObjectDirectory/status(of:)``.
+    ///
+    /// - Throws: ``InterprocessError`` `damaged`, with the name of the impossible field; `kindMismatch` if it is no queue.
     public static func validate(_ segment: Segment) throws(InterprocessError) -> QueueStatistics {
-        try statistics(segment.mapping, segment.name?.description ?? "anonymous queue")
+        let label = segment.name?.description ?? "anonymous segment"
+        guard segment.header.kind == .queue else {
+            throw InterprocessError(.kindMismatch, "validate", label, "it is a \(segment.header.kind), not a \(SegmentKind.queue)")
+        }
+        return try statistics(segment.mapping, label)
     }
 
     static func statistics(_ mapping: SegmentMapping, _ label: String) throws(InterprocessError) -> QueueStatistics {

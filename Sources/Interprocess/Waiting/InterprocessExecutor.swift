@@ -83,7 +83,8 @@ public final class InterprocessExecutor: TaskExecutor, Sendable {
 /// One suspended call.
 private final class AsyncWait: Sendable {
     let words: SleepWords
-    private let owner: any AnyObject & Sendable
+    /// Keeps the words mapped while the loop may read them.
+    private let owner: Lock<(any AnyObject & Sendable)?>
     let deadline: Deadline
     private let state = Lock<State>(.new)
 
@@ -95,7 +96,7 @@ private final class AsyncWait: Sendable {
 
     init(words: SleepWords, owner: any AnyObject & Sendable, deadline: Deadline) {
         self.words = words
-        self.owner = owner
+        self.owner = Lock(owner)
         self.deadline = deadline
     }
 
@@ -109,6 +110,12 @@ private final class AsyncWait: Sendable {
         guard let outcome else { return true }
         unsafe continuation.resume(returning: outcome)
         return false
+    }
+
+    /// Ends the wait, by the loop, which reads the words no more: lets go of their owner before the call goes on and perhaps closes it.
+    func finishAndLetGo(_ outcome: InterprocessExecutor.Outcome) {
+        owner.withLock { $0 = nil }
+        finish(outcome)
     }
 
     /// Resumes the call, once.
@@ -205,12 +212,14 @@ private final class WaitLoop: Sendable {
             var first: MonotonicInstant?
             var someEnded = false
             for wait in waits {
+                // One that was cancelled keeps its owner until it is taken off the list below.
+                if wait.isFinished { continue }
                 if wait.words.haveChanged {
-                    wait.finish(.changed)
+                    wait.finishAndLetGo(.changed)
                     someEnded = true
                 } else if let instant = wait.deadline.instant {
                     if instant <= .now {
-                        wait.finish(.deadline)
+                        wait.finishAndLetGo(.deadline)
                         someEnded = true
                     } else {
                         first = min(first ?? instant, instant)

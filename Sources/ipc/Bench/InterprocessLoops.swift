@@ -174,7 +174,7 @@ enum InterprocessLoops {
         var sender = try ByteSender(to: try own(side, "queue"), capacity: side.capacity)
         for number in 0..<UInt64(warmUp(side) + side.count) {
             if number == warmUp(side) { side.start() }
-            try sender.publish(byteCount: side.size) { message in
+            _ = try sender.publish(byteCount: side.size) { message in
                 unsafe message.withUnsafeMutableBytes { unsafe bench_fill($0.baseAddress, isTouched ? UInt64($0.count) : 8, number) }
             }
         }

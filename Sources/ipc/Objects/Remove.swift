@@ -62,11 +62,11 @@ struct CollectGarbage: ParsableCommand {
         let found =
             dryRun ? objects.filter { $0.isGarbage(withMessages: messages) } : try directory.collectGarbage(withMessages: messages)
         for object in found {
-            try Output.write("\(dryRun ? "would remove" : "removed") \(object.fileName) (\(byteCount(object.size)))\n")
+            try Output.write("\(dryRun ? "would remove" : "removed") \(printable(object.fileName)) (\(byteCount(object.size)))\n")
         }
         let kept = objects.filter { $0.isGarbage(withMessages: true) && !$0.isGarbage(withMessages: messages) }
         for object in kept {
-            try Output.write("kept \(object.fileName): it holds what nobody has received (--messages removes it)\n")
+            try Output.write("kept \(printable(object.fileName)): it holds what nobody has received (--messages removes it)\n")
         }
         if found.isEmpty && kept.isEmpty { try Output.write("There is nothing to remove in \(directory.path).\n") }
     }

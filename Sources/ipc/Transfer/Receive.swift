@@ -9,7 +9,7 @@ struct Receive: ParsableCommand {
         abstract: "Write what comes through a queue of bytes to standard output.",
         discussion: """
             Writes each message from where it stands in shared memory, and ends when the sender has closed. Either side may start first; \
-            the queue is made if there is none. A message that could not be written counts as not received and stays for the next receiver.
+            the queue is made if there is none. A message that could not be written whole counts as not received and stays for the next receiver, which writes all of it.
 
             \(TransferStatus.help)
             """)
@@ -58,7 +58,9 @@ struct Receive: ParsableCommand {
 
     private static func failure(_ error: Errno, after received: Int) -> CommandFailure {
         let what = error == .brokenPipe ? "standard output was closed" : "cannot write standard output: \(error)"
-        return CommandFailure("\(what); \(received == 0 ? "nothing" : byteCount(received)) had been written", status: TransferStatus.failed)
+        return CommandFailure(
+            "\(what); \(received == 0 ? "no whole message" : "whole messages of \(byteCount(received))") had been written, and the one that was begun stays for the next receiver",
+            status: TransferStatus.failed)
     }
 }
 
