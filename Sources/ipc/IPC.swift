@@ -1,4 +1,5 @@
 import ArgumentParser
+import Interprocess
 import InterprocessSystem
 
 /// The tool.
@@ -23,6 +24,8 @@ struct IPC: AsyncParsableCommand {
     /// Parses and runs; every failure ends in one line and a status.
     static func main() async {
         StandardStreams.prepare()
+        // The runtime reads them from /proc.
+        if CommandLine.arguments.isEmpty { CommandFailure("the arguments cannot be read; is /proc mounted?").end() }
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -39,6 +42,9 @@ struct IPC: AsyncParsableCommand {
     private static func end(with error: any Error) -> Never {
         if let failure = error as? CommandFailure { failure.end() }
         if let code = error as? ExitCode { exit(withError: code) }
+        if let error = error as? InterprocessError, error.code == .invalidName {
+            CommandFailure("\(error)", status: ExitCode.validationFailure.rawValue).end()
+        }
         let code = exitCode(for: error)
         if code.isSuccess {
             do {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Interprocess
 import InterprocessSystem
+import Synchronization
 import SystemPackage
 
 /// `ipc send`.
@@ -48,8 +49,8 @@ private struct Sending: ~Copyable {
     private let timeout: Duration?
     private let chunk: Int
     private var sent = 0
-    /// Whether the queue had messages of others when this sender came: then it stays, whatever happens.
-    private let isForOthersToo: Bool
+    private let ending: SendingEnd
+    private let watch: ReceiverWatch
 
     init(to name: ObjectName, capacity: Int?, options: QueueOptions, timeout: Duration?) throws {
         let cleanUp = EndOfSegment()
@@ -58,7 +59,8 @@ private struct Sending: ~Copyable {
         let waiting = try QueueInspection.validate(sender.segment).waiting
         cleanUp.set(sender.segment, keepsMessages: waiting > 0)
         self.timeout = timeout
-        isForOthersToo = waiting > 0
+        ending = SendingEnd(segment: sender.segment, isForOthersToo: waiting > 0)
+        watch = ReceiverWatch(ending, timeout: timeout)
         // Two of them fit, so that one is read while the other is written.
         chunk = max(1, min(1 << 20, sender.maximumMessageSize / 2))
         self.sender = sender
@@ -73,20 +75,23 @@ private struct Sending: ~Copyable {
     /// Sends what one read brings; false at the end.
     private mutating func next(of input: FileDescriptor) throws -> Bool {
         while true {
-            let received = receivedMessages
+            let received = ending.receivedMessages
+            let (watch, sent) = (watch, sent)
             do throws(SendError<Void>) {
                 let result = try sender.publish(upTo: chunk, until: deadline) { (span: inout OutputRawSpan) throws(Errno) -> Int in
-                    try span.appendOneRead(from: input)
+                    watch.begin(sent: sent)
+                    defer { watch.end() }
+                    return try span.appendOneRead(from: input)
                 }
                 switch result {
                 case .success(let count):
-                    sent += count
+                    self.sent += count
                     return count > 0
-                case .failure(let error): fail(CommandFailure("cannot read standard input: \(error); \(progress)"))
+                case .failure(let error): fail(CommandFailure("cannot read standard input: \(error); \(ending.progress(sent: sent))"))
                 }
             } catch {
                 // Something was received, but not enough: that is no standstill.
-                if error.reason == .deadline && receivedMessages != received { continue }
+                if error.reason == .deadline && ending.receivedMessages != received { continue }
                 fail(error.reason)
             }
         }
@@ -102,40 +107,72 @@ private struct Sending: ~Copyable {
 
     mutating func waitUntilReceived() throws {
         while true {
-            let received = receivedMessages
+            let received = ending.receivedMessages
             do throws(SendError<Void>) {
                 return try sender.waitUntilReceived(until: deadline)
             } catch {
-                if error.reason == .deadline && receivedMessages != received { continue }
+                if error.reason == .deadline && ending.receivedMessages != received { continue }
                 fail(error.reason)
             }
         }
     }
 
     private var deadline: Deadline { timeout.map { .after($0) } ?? .never }
-    private var statistics: QueueStatistics? { try? QueueInspection.validate(sender.segment) }
-    private var receivedMessages: UInt64? { statistics?.received }
-    private var progress: String {
-        sent == 0 ? "nothing had been sent" : "\(byteCount(received)) of the \(byteCount(sent)) sent had been received"
-    }
-    /// What waits in the queue is counted with the few bytes that stand before each message.
-    private var received: Int { max(0, sent - (statistics.map { $0.waiting == 0 ? 0 : $0.waitingBytes } ?? 0)) }
 
-    private func fail(_ reason: SendFailure) -> Never {
-        fail(reason.failure(progress, timeout: timeout))
+    private func fail(_ reason: SendFailure) -> Never { fail(reason.failure(ending.progress(sent: sent), timeout: timeout)) }
+    private func fail(_ failure: CommandFailure) -> Never { ending.fail(failure) }
+}
+
+/// How a run ends that cannot finish, and what it says then.
+private struct SendingEnd: Sendable {
+    let segment: Segment
+    /// Whether the queue had messages of others when this sender came: then it stays, whatever happens.
+    let isForOthersToo: Bool
+
+    private var statistics: QueueStatistics? { try? QueueInspection.validate(segment) }
+    var receivedMessages: UInt64? { statistics?.received }
+
+    /// What waits in the queue is counted with the few bytes that stand before each message: so at least so much was received.
+    func progress(sent: Int) -> String {
+        guard sent > 0 else { return "nothing had been sent" }
+        let waiting = statistics.map { $0.waiting == 0 ? 0 : $0.waitingBytes } ?? 0
+        if waiting == 0 { return "all \(byteCount(sent)) sent had been received" }
+        return "at least \(byteCount(max(0, sent - waiting))) of the \(byteCount(sent)) sent had been received"
     }
 
     /// Ends the process without closing the queue, so that the receiver is told of a death. Takes the queue away if nobody can make use of
     /// it; a receiver
     /// that has closed it or was killed may take a moment to be gone.
-    private func fail(_ failure: CommandFailure) -> Never {
+    func fail(_ failure: CommandFailure) -> Never {
         if !isForOthersToo {
             let isLeaving = [TransferStatus.peerClosed, TransferStatus.peerDied].contains(failure.status)
             let patience = MonotonicInstant.now.advanced(by: .milliseconds(isLeaving ? 500 : 0))
-            while !sender.segment.removeNameIfAlone() && MonotonicInstant.now < patience { sleepThread(for: .milliseconds(1)) }
+            while !segment.removeNameIfAlone() && MonotonicInstant.now < patience { sleepThread(for: .milliseconds(1)) }
         }
         failure.end()
     }
+}
+
+/// Ends the run when the receiver dies while standard input says nothing: the sender itself would find out with its next message.
+private final class ReceiverWatch: Sendable {
+    /// What had been sent when the read began that goes on now; -1: none does.
+    private let sent = Atomic<Int>(-1)
+
+    init(_ ending: SendingEnd, timeout: Duration?) {
+        let deaths = ending.segment.deaths
+        Task.detached { [self] in
+            for await notice in deaths where notice.held.contains(.receiver) {
+                while true {
+                    let sent = sent.load(ordering: .acquiring)
+                    if sent >= 0 { ending.fail(SendFailure.peerDied(notice).failure(ending.progress(sent: sent), timeout: timeout)) }
+                    try? await Task.sleep(for: .milliseconds(1))
+                }
+            }
+        }
+    }
+
+    func begin(sent: Int) { self.sent.store(sent, ordering: .releasing) }
+    func end() { sent.store(-1, ordering: .releasing) }
 }
 
 extension OutputRawSpan {
