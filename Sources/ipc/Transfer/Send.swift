@@ -160,8 +160,11 @@ private final class ReceiverWatch: Sendable {
 
     init(_ ending: SendingEnd, timeout: Duration?) {
         let deaths = ending.segment.deaths
-        Task.detached { [self] in
+        // Weak, so that the segment ends with the sender, and with it the name.
+        Task.detached { [self, weak segment = ending.segment, isForOthersToo = ending.isForOthersToo] in
             for await notice in deaths where notice.held.contains(.receiver) {
+                guard let segment else { return }
+                let ending = SendingEnd(segment: segment, isForOthersToo: isForOthersToo)
                 while true {
                     let sent = sent.load(ordering: .acquiring)
                     if sent >= 0 { ending.fail(SendFailure.peerDied(notice).failure(ending.progress(sent: sent), timeout: timeout)) }
