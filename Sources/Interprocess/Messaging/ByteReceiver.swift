@@ -4,7 +4,7 @@ import InterprocessSystem
 ///
 /// ```swift
 /// var receiver = try ByteReceiver(from: "frames", capacity: 64 << 20)
-/// while let count = try receiver.receive({ bytes in detect(in: bytes) }) { … }
+/// while let found = try receiver.receive({ bytes in detect(in: bytes) })?.get() { … }
 /// ```
 ///
 /// Everything that ``Receiver`` says of ends, deaths, order and progress holds here.

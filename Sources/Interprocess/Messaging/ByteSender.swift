@@ -166,7 +166,7 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
     }
 
     /// Waits until a receiver has joined, or until `deadline`; whether one has. Returns at once if there is one.
-    public mutating func waitForReceiver(until deadline: Deadline = .never) -> Bool { core.waitForReceiver(strategy, until: deadline) }
+    public mutating func waitForReceiver(until deadline: Deadline = .never) -> Bool { core.waitForReceiver(until: deadline) }
 }
 
 extension QueueSenderCore {

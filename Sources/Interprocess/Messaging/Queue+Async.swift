@@ -96,14 +96,15 @@ extension QueueReceiverCore {
     }
 }
 
-/// The messages of a queue as an asynchronous sequence; see ``Receiver/messages()``. For one task at a time.
-public struct Messages<Element: Shareable>: AsyncSequence, Sendable {
+/// The messages of a queue as an asynchronous sequence; see ``Receiver/messages()``. It stays in the task that made it: a queue
+/// has one receiver.
+public struct Messages<Element: Shareable>: AsyncSequence {
     public typealias Failure = ReceiveError
 
     private let box: Box
 
     /// A sequence is copied, a receiver is not.
-    fileprivate final class Box: @unchecked Sendable {
+    fileprivate final class Box {
         var receiver: Receiver<Element>
         init(_ receiver: consuming Receiver<Element>) { self.receiver = receiver }
     }

@@ -202,7 +202,7 @@ struct QueueSenderCore: ~Copyable {
     }
 
     /// Waits until a receiver has joined.
-    mutating func waitForReceiver(_ strategy: WaitStrategy, until deadline: Deadline) -> Bool {
+    mutating func waitForReceiver(until deadline: Deadline) -> Bool {
         while true {
             _ = session.endDeadOther()
             let role = session.lookAtOther()

@@ -177,7 +177,7 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Waits until a sender has joined or there is something to receive, or until `deadline`; whether it is so.
+    /// Waits until a sender has joined or there is something to receive, or until `deadline`; whether it is so. False at once in a forked child.
     public mutating func waitForSender(until deadline: Deadline = .never) -> Bool { core.waitForSender(until: deadline) }
 }
 

@@ -36,7 +36,9 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     ///   - capacity: how many messages it takes, at least. An existing queue must have as many; nil accepts any, and makes one for 4,096.
     /// - Throws: ``InterprocessError``: `busy` if it has a living sender; `elementMismatch`, `kindMismatch`, `sizeMismatch`,
     ///   `versionMismatch` if it is not what is asked for;
-    ///   `noSpace`; and what files bring.
+    ///   `damaged`; `noSpace`; `invalidArgument` for a capacity that cannot be; `wrongOwner`, `wrongMode`, `notASegment` for what stands under
+    ///   the name; `nameTaken` or `notFound` if `options.existence` says so; `system`. Blocks for at most 5 s, while another process has the
+    ///   queue alone, to open or remove it.
     public init(to name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive)
         throws(InterprocessError)
     {
@@ -209,8 +211,9 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
         if let reason = core.waitUntilTaken(strategy, until: deadline) { throw SendError(reason, ()) }
     }
 
-    /// Waits until a receiver has joined, or until `deadline`; whether one has. Returns at once if there is one.
-    public mutating func waitForReceiver(until deadline: Deadline = .never) -> Bool { core.waitForReceiver(strategy, until: deadline) }
+    /// Waits until a receiver has joined, or until `deadline`; whether one has. Returns at once if there is one, and with false in a forked
+    /// child.
+    public mutating func waitForReceiver(until deadline: Deadline = .never) -> Bool { core.waitForReceiver(until: deadline) }
 }
 
 extension QueueSenderCore {
