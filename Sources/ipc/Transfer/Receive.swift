@@ -14,25 +14,14 @@ struct Receive: ParsableCommand {
             \(TransferStatus.help)
             """)
 
-    @Argument(help: "The queue's name.")
-    var name: String
-    @OptionGroup var location: DirectoryOption
-    @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp("Room in the queue if it is made now, or that it must have: 64K, 16M, 1G (default: 4M).", valueName: "bytes"),
-        transform: parseSize)
-    var capacity: Int?
-    @Option(
-        parsing: .unconditional, help: ArgumentHelp("Give up when nothing came for so long (default: never).", valueName: "seconds"),
-        transform: parseSeconds)
-    var timeout: Duration?
+    @OptionGroup var options: TransferOptions
 
     func run() throws {
         if unsafe StandardStreams.isOutputClosed { throw CommandFailure("standard output is closed; there is nowhere to write to") }
         let cleanUp = EndOfSegment()
         Interruption.prepare { cleanUp.run() }
         var receiver = try ByteReceiver(
-            from: try ObjectName(name), capacity: capacity, options: QueueOptions(directory: location.objects))
+            from: try ObjectName(options.name), capacity: options.capacity, options: options.queue)
         cleanUp.set(receiver.segment, keepsMessages: true)
         var received = 0
         while let result = try next(&receiver, after: received) {
@@ -47,12 +36,12 @@ struct Receive: ParsableCommand {
     /// Writes the next message; nil at the end.
     private func next(_ receiver: inout ByteReceiver, after received: Int) throws(CommandFailure) -> Result<Int, Errno>? {
         do throws(ReceiveError) {
-            return try receiver.receive(until: timeout.map { .after($0) } ?? .never) { bytes throws(Errno) in
+            return try receiver.receive(until: options.timeout.map { .after($0) } ?? .never) { bytes throws(Errno) in
                 try bytes.writeAll(to: .standardOutput)
                 return bytes.byteCount
             }
         } catch {
-            throw error.failure(after: received, timeout: timeout)
+            throw error.failure(after: received, timeout: options.timeout)
         }
     }
 

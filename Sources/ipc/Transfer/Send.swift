@@ -18,26 +18,14 @@ struct Send: ParsableCommand {
             \(TransferStatus.help)
             """)
 
-    @Argument(help: "The queue's name.")
-    var name: String
-    @OptionGroup var location: DirectoryOption
-    @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp("Room in the queue if it is made now, or that it must have: 64K, 16M, 1G (default: 4M).", valueName: "bytes"),
-        transform: parseSize)
-    var capacity: Int?
-    @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp("Give up when nothing was received for so long (default: never).", valueName: "seconds"),
-        transform: parseSeconds)
-    var timeout: Duration?
+    @OptionGroup var options: TransferOptions
     @Flag(inversion: .prefixedNo, help: "Wait until the receiver has taken everything.")
     var wait = true
 
     func run() throws {
         if unsafe StandardStreams.isInputClosed { throw CommandFailure("standard input is closed; there is nothing to send") }
         var sending = try Sending(
-            to: try ObjectName(name), capacity: capacity, options: QueueOptions(directory: location.objects), timeout: timeout)
+            to: try ObjectName(options.name), capacity: options.capacity, options: options.queue, timeout: options.timeout)
         try sending.all(of: .standardInput)
         if wait { try sending.waitUntilReceived() }
     }

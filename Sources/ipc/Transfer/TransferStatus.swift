@@ -12,9 +12,9 @@ enum TransferStatus {
         Exit statuses:
           0    all was sent and received (send --no-wait: all is in the queue)
           1    the queue could not be opened, or the input read, or the output written
-          3    the other side died: it was killed, or it is a sender that could not finish
+          3    the other side died: killed, or a sender that could not finish
           4    nothing moved for as long as --timeout says
-          5    the receiver ended before everything was received, also because of an error of its own
+          5    the receiver ended before everything was received, also by an error
           64   the arguments are wrong
           130  Ctrl-C (128 + the signal's number, as shells have it)
         """
