@@ -13,10 +13,14 @@ struct SpawnTests {
         #expect(try exited.wait() == .exited(7))
         #expect(try exited.poll() == .exited(7))
         exited.send(signal: Signal.kill)  // does nothing: the number may be another's by now
-        var killed = try ChildProcess(starting: try PeerProcess.program, arguments: ["sleep"])
+        // It ends by itself when its standard input does, which may be at its end here.
+        let input = try Pipe()
+        var killed = try ChildProcess(
+            starting: try PeerProcess.program, arguments: ["sleep"], descriptors: [(input.reading.descriptor, 0)])
         #expect(try killed.poll() == nil)
         killed.send(signal: Signal.kill)
         #expect(try killed.wait() == .signalled(Signal.kill))
+        withExtendedLifetime(input) {}
     }
 
     @Test("a program that is not there is an error")
