@@ -42,7 +42,8 @@ extension QueueSuite {
                 unsafe unlink("\(scratch.path)/q")
             }
             let after = try ProcessHoldings(of: "self")
-            #expect(after.descriptors <= before.descriptors, "\(before) before, \(after) after")
+            // Tests of other suites run meanwhile; one descriptor lost in each round would be more. ResourceTests count exactly.
+            #expect(after.descriptors <= before.descriptors + 12, "\(before) before, \(after) after")
             #expect(after.mappings <= before.mappings + 16, "\(before) before, \(after) after")
         }
     }
