@@ -135,8 +135,8 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// In pieces: what a C library does with a copy as large as a processor's own cache (vector stores, each of which fetches the line that it
-    /// is about to overwrite) takes a fifth longer here than several copies by string instructions, which do not fetch (Documentation/Performance.md).
+    /// In pieces: one copy as large as a processor's own cache takes longer than several smaller ones, a fifth on the machine that was measured
+    /// (Documentation/Performance.md).
     private func copy(_ bytes: RawSpan, to place: UnsafeMutableRawPointer) {
         unsafe bytes.withUnsafeBytes { source in
             guard let start = source.baseAddress else { return }
