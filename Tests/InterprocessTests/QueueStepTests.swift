@@ -15,6 +15,7 @@ import Testing
                 "C5 L3 a sender killed after any instruction: each message is there wholly or not at all, and all goes on at once",
                 arguments: [
                     "send", "trySend", "sendBatch", "publishBatch", "sendBytes", "publishBytes", "reserveBytes", "sendWaiting",
+                    "sendDropping",
                     "joinSender", "closeSender",
                 ])
             func sender(operation: String) throws {
@@ -23,7 +24,10 @@ import Testing
 
             @Test(
                 "C5 L3 a receiver killed after any instruction: each message is taken or still there, and all goes on at once",
-                arguments: ["receive", "tryReceive", "receiveBatch", "receiveBytes", "receiveWaiting", "joinReceiver", "closeReceiver"])
+                arguments: [
+                    "receive", "tryReceive", "receiveBatch", "receiveBytes", "receiveWaiting", "receiveDropping", "joinReceiver",
+                    "closeReceiver",
+                ])
             func receiver(operation: String) throws {
                 try sweep(operation) { try StepBench(operation, $0, $1) }
             }
@@ -39,7 +43,7 @@ import Testing
                     let isCoarse = Self.every == 0
                     let whole = try bench.run(.none, wholeCalls: isCoarse)
                     #expect(whole.instructions > 50 && whole.changes >= 1, "\(whole)")
-                    var random = SeededRandom.forTest(UInt64(operation.utf8.reduce(0) { $0 &* 31 &+ Int($1) }))
+                    var random = SeededRandom.forTest(operation.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) })
                     let points = KillPoint.choose(whole, every: Self.every, &random)
                     print(
                         "stepping \(operation): \(points.count) kills in \(whole.instructions) instructions with \(whole.changes) changes of the queue,",

@@ -14,7 +14,14 @@ extension QueueSuite {
         @Test(
             "C5 L2 L3 N8 both sides killed at random moments under load: nothing is lost, doubled or torn, and nobody hangs",
             arguments: [("single", 64), ("single", 1), ("batch", 200), ("batch", 20), ("bytes", 20_000), ("bytes", 300), ("suspended", 16)])
-        func storm(kind: String, capacity: Int) throws {
+        func storm(kind: String, capacity: Int) throws { try run(kind, capacity) }
+
+        @Test(
+            "C3 C5 L2 L3 N8 both sides of a queue that drops the oldest killed at random moments: each message is whole and newer than the last",
+            arguments: [("dropping", 64), ("dropping", 1), ("droppingBytes", 20_000), ("droppingBytes", 300)])
+        func droppingStorm(kind: String, capacity: Int) throws { try run(kind, capacity) }
+
+        private func run(_ kind: String, _ capacity: Int) throws {
             if let only = environmentVariable("IPC_STORM_ONLY"), only != "\(kind)-\(capacity)" { return }
             let before = try ProcessHoldings(of: "self")
             do {
@@ -70,7 +77,7 @@ private struct Storm: ~Copyable {
         self.server = server
         self.directory = directory
         arguments = [path, kind, "\(capacity)"]
-        element = kind == "bytes" ? .bytes : ElementDescription(of: Numbered.self)
+        element = kind.lowercased().hasSuffix("bytes") ? .bytes : ElementDescription(of: Numbered.self)
         random = SeededRandom(seed: seed &+ UInt64(capacity))
     }
 

@@ -24,7 +24,7 @@ final class StepBench {
         self.operation = operation
         watch = try StepWatch("stepping \(operation)")
         self.path = path
-        options = QueueOptions(directory: directory)
+        options = QueueOptions(directory: directory, overflow: operation.hasSuffix("Dropping") ? .dropOldest : .wait)
         record = try QueueRecord.create(in: directory)
         server = try PeerServer()
         let isSender = operation.lowercased().contains("send") || operation.contains("publish") || operation.contains("reserve")

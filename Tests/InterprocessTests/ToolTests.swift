@@ -162,6 +162,6 @@ import Testing
     @Test("P7 the layout's document is what the tool prints") func layout() async throws {
         let here = FilePath("\(#filePath)").removingLastComponent()
         let document = here.removingLastComponent().removingLastComponent().appending("Documentation").appending("Layout")
-        #expect(try await ipc(["layout", "--markdown"]).output == Run.read(document.appending("layout-1.md")))
+        #expect(try await ipc(["layout", "--markdown"]).output == Run.read(document.appending("layout-2.md")))
     }
 }

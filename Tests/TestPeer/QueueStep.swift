@@ -27,9 +27,11 @@ enum QueueStep {
         }
 
         switch arguments[0] {
-        case "send", "trySend", "sendBatch", "publishBatch", "sendWaiting": try stepTypedSending(arguments[0], options, record, step)
+        case "send", "trySend", "sendBatch", "publishBatch", "sendWaiting", "sendDropping":
+            try stepTypedSending(arguments[0], options, record, step)
         case "sendBytes", "publishBytes", "reserveBytes": try stepByteSending(arguments[0], options, record, step)
-        case "receive", "tryReceive", "receiveBatch", "receiveWaiting": try stepTypedReceiving(arguments[0], options, record, step)
+        case "receive", "tryReceive", "receiveBatch", "receiveWaiting", "receiveDropping":
+            try stepTypedReceiving(arguments[0], options, record, step)
         case "receiveBytes":
             var receiver = try ByteReceiver(from: "q", options: options)
             try received(record, receiver.nextSequence, 1) { _ = try receiver.receive { $0.byteCount } }

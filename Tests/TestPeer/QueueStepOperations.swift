@@ -39,6 +39,10 @@ extension QueueStep {
             while (try? sender.trySend(Numbered(sender.nextSequence))) != nil {}
             record[.sent] = sender.nextSequence
         }
+        if operation == "sendDropping" {
+            while sender.dropped == 0 { try sender.send(Numbered(sender.nextSequence)) }
+            record[.sent] = sender.nextSequence
+        }
         let messages = batch()
         record[.ready] = 1
         try step { try once(messages) }

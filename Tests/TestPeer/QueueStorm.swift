@@ -7,7 +7,11 @@ import SystemPackage
 ///
 /// Messages are numbered, and their content follows from the number. What each side is about to do and has done stands in a `QueueRecord`.
 enum QueueStorm {
-    enum Kind: String { case single, batch, bytes, suspended }
+    enum Kind: String {
+        case single, batch, bytes, suspended, dropping, droppingBytes
+
+        var drops: Bool { self == .dropping || self == .droppingBytes }
+    }
 
     static let largestBatch = 40
     static let patience = Duration.seconds(30)
@@ -24,11 +28,11 @@ enum QueueStorm {
         init(_ arguments: [String]) throws {
             let directory = ObjectDirectory(at: FilePath(arguments[0]))
             // An empty queue that nobody has open any more would begin anew.
-            options = QueueOptions(directory: directory, lifetime: .untilRemoved)
             record = try QueueRecord.open(in: directory)
             guard let kind = Kind(rawValue: arguments[1]), let capacity = Int(arguments[2]), let seed = UInt64(arguments[3]) else {
                 preconditionFailure("not the arguments of a storm: \(arguments)")
             }
+            options = QueueOptions(directory: directory, lifetime: .untilRemoved, overflow: kind.drops ? .dropOldest : .wait)
             self.kind = kind
             self.capacity = capacity
             random = SeededRandom(seed: seed)
@@ -63,10 +67,12 @@ enum QueueStorm {
 
     private static func run(_ side: String, _ setting: Setting) throws {
         switch (side, setting.kind) {
-        case ("send", .bytes): try QueueStormSending.bytes(setting)
+        case ("send", .bytes), ("send", .droppingBytes): try QueueStormSending.bytes(setting)
         case ("send", .suspended): try runSuspended(side, setting) { try await QueueStormSending.suspended(setting) }
         case ("send", _): try QueueStormSending.typed(setting)
         case (_, .bytes): try QueueStormReceiving.bytes(setting)
+        case (_, .dropping): try QueueStormDropping.typed(setting)
+        case (_, .droppingBytes): try QueueStormDropping.bytes(setting)
         case (_, .suspended): try runSuspended(side, setting) { try await QueueStormReceiving.suspended(setting) }
         default: try QueueStormReceiving.typed(setting)
         }

@@ -89,13 +89,13 @@ enum QueueStormReceiving {
     }
 
     /// The sender has closed: true when it was told to.
-    private static func closed(_ setting: QueueStorm.Setting) throws -> Bool {
+    static func closed(_ setting: QueueStorm.Setting) throws -> Bool {
         setting.record[.closesTold] += 1
         guard setting.record[.stop] != 0 else { throw setting.wrong("no sender has closed, and the receiver was told so") }
         return true
     }
 
-    private static func wait(_ error: ReceiveError, _ setting: QueueStorm.Setting, forSender body: () -> Bool) throws {
+    static func wait(_ error: ReceiveError, _ setting: QueueStorm.Setting, forSender body: () -> Bool) throws {
         switch error {
         case .deadline: break
         case .peerDied:
@@ -110,6 +110,6 @@ enum QueueStormReceiving {
 private struct Refusal: Error, Equatable { let isWhole: Bool }
 
 /// The largest message of a byte queue, as its sender says it.
-private enum ByteLimit {
+enum ByteLimit {
     static func of(_ segment: Segment) throws -> Int { try QueueInspection.validate(segment).ringBytes - 24 }
 }

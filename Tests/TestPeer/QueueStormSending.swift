@@ -11,7 +11,7 @@ enum QueueStormSending {
         record[.sent] = sender.nextSequence
         while record[.stop] == 0 {
             let number = sender.nextSequence
-            let isBatch = setting.kind == .batch && Int.random(in: 0..<4, using: &random) > 0
+            let isBatch = (setting.kind == .batch || setting.kind == .dropping) && Int.random(in: 0..<4, using: &random) > 0
             let count = isBatch ? UInt64.random(in: 1...UInt64(QueueStorm.largestBatch), using: &random) : 1
             record[.sendIntent] = number + count
             do {

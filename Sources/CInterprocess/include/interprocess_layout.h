@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IPC_LAYOUT_VERSION 1u
+#define IPC_LAYOUT_VERSION 2u
 #define IPC_MAGIC 0x31474553435049ffull  // bytes: ff 'I' 'P' 'C' 'S' 'E' 'G' '1'
 #define IPC_PAGE 4096u
 #define IPC_DEATH_RECORDS 32u
@@ -97,17 +97,18 @@ typedef struct ipc_queue_progress {
   uint64_t position;        // bytes since the queue was made
   uint64_t sequence;        // messages taken so far
   uint64_t remaining;       // bytes of the batch record at `position` not yet taken; 0: a header stands there
-  uint64_t reserved;
+  uint64_t dropped;         // messages before `position` that were dropped, not received
 } ipc_queue_progress;
 _Static_assert(sizeof(ipc_queue_progress) == 32, "progress");
 
 // A queue's control block. 1024 bytes; the lines of the two sides are kept apart, two lines each against adjacent-line prefetch.
 typedef struct ipc_queue {
   // 0: written by the receiver with every message
-  uint64_t consumed;        // position up to which all is taken: the one store that takes a message
+  uint64_t consumed;        // position up to which all is taken: the one store that takes a message. If the queue drops the oldest: dropped or
+                            // taken, by compare-exchange, and bits 0-2 name the entry in force: 0, 1 `progress`, 2, 3 `dropping`
   uint64_t reported;        // the last sender's session whose ending was told
   uint8_t reserved0[48];
-  ipc_queue_progress progress[2];  // the entry whose position equals `consumed` is in force
+  ipc_queue_progress progress[2];  // the receiver's; the entry whose position equals `consumed` is in force
   // 128: what the receiver says of itself; the sender reads it with every message
   uint32_t receiver_flags;  // 1 open, 2 sleeping, 4 fence, 8 ended; the event slept on in bits 8-31
   uint32_t receiver_cpu;    // processor it last waited on, plus 1
@@ -125,7 +126,12 @@ typedef struct ipc_queue {
   // 512: roles. PeerID in bits 0-31, session in 32-53, ending of the session before in 56-59, ending in 60-63 (0 none, 1 closed, 2 died)
   uint64_t sender;
   uint64_t receiver;
-  uint8_t reserved5[496];
+  uint32_t overflow;        // written before the segment has a name: 0 the sender waits, 1 the newest is dropped, 2 the oldest
+  uint8_t reserved5[108];
+  // 640: written by a sender that drops
+  ipc_queue_progress dropping[2];  // the sender's entries, if the queue drops the oldest
+  uint64_t dropped_newest;  // messages that were never put into the queue, if it drops the newest
+  uint8_t reserved6[312];
 } ipc_queue;
 _Static_assert(sizeof(ipc_queue) == 1024, "queue control block");
 _Static_assert(offsetof(ipc_queue, progress) == 64, "progress");
@@ -134,5 +140,6 @@ _Static_assert(offsetof(ipc_queue, sender_flags) == 256, "sender flags");
 _Static_assert(offsetof(ipc_queue, receiver_event) == 384, "receiver event");
 _Static_assert(offsetof(ipc_queue, sender_event) == 448, "sender event");
 _Static_assert(offsetof(ipc_queue, sender) == 512, "roles");
+_Static_assert(offsetof(ipc_queue, dropping) == 640, "dropping");
 
 #endif

@@ -25,6 +25,8 @@ public struct InterprocessError: Error, Sendable, CustomStringConvertible {
         public static let kindMismatch = Code(description: "kindMismatch")
         /// It holds elements of another type.
         public static let elementMismatch = Code(description: "elementMismatch")
+        /// It is a queue that does something else when it is full.
+        public static let overflowMismatch = Code(description: "overflowMismatch")
         /// It is smaller than asked for.
         public static let sizeMismatch = Code(description: "sizeMismatch")
         /// It belongs to another user.

@@ -122,7 +122,10 @@ public enum LayoutTable {
         return Structure(
             name: "queue", size: MemoryLayout<Q>.size, place: "object_offset",
             fields: [
-                field(\Q.consumed, "consumed", "receiver", "release", "position up to which all is taken"),
+                field(
+                    \Q.consumed, "consumed", "receiver; a sender that drops the oldest", "release; compare-exchange",
+                    "position up to which all is taken; if the queue drops the oldest, bits 0-2 name the entry in force: 0, 1 progress, 2, 3 dropping"
+                ),
                 field(\Q.reported, "reported", "receiver", "release", "last sender's session whose ending was told"),
                 field(
                     \Q.progress, "progress", "receiver", "before consumed",
@@ -138,20 +141,29 @@ public enum LayoutTable {
                 field(\Q.sender_event, "sender_event", "receiver; enders", "read-modify-write", "futex of the sender"),
                 field(\Q.sender, "sender", "sender; whoever finds it dead", "compare-exchange", roles),
                 field(\Q.receiver, "receiver", "receiver; whoever finds it dead", "compare-exchange", roles),
+                field(
+                    \Q.overflow, "overflow", "creator", "before the link",
+                    "when the queue is full: 0 the sender waits, 1 the newest message is dropped, 2 the oldest"),
+                field(\Q.dropping, "dropping", "sender", "before consumed", "two entries, if the queue drops the oldest"),
+                field(
+                    \Q.dropped_newest, "dropped_newest", "sender", "release",
+                    "messages never put into the queue, if it drops the newest"),
             ])
     }()
 
     private static let queueProgress: Structure = {
         typealias P = ipc_queue_progress
+        let writer = "receiver; a sender that drops"
         let order = "before consumed"
         return Structure(
             name: "queue progress", size: MemoryLayout<P>.size, place: "in the queue",
             fields: [
-                field(\P.position, "position", "receiver", order, "bytes since the queue was made"),
-                field(\P.sequence, "sequence", "receiver", order, "messages taken so far"),
+                field(\P.position, "position", writer, order, "bytes since the queue was made"),
+                field(\P.sequence, "sequence", writer, order, "messages taken or dropped so far"),
                 field(
-                    \P.remaining, "remaining", "receiver", order,
+                    \P.remaining, "remaining", writer, order,
                     "bytes of the batch record at position not yet taken; 0: a header stands there"),
+                field(\P.dropped, "dropped", writer, order, "messages dropped so far, if the queue drops the oldest"),
             ])
     }()
 }

@@ -12,24 +12,27 @@ extension Segment {
     /// Creates a queue of no name for values of one type. The caller is a peer, without a role.
     ///
     /// - Throws: ``InterprocessError`` `noSpace`, `invalidArgument`, `system`.
-    public static func anonymousQueue<Element: Shareable>(of type: Element.Type, capacity: Int? = nil) throws(InterprocessError) -> Segment
-    {
-        try anonymousQueue(ElementDescription(of: type), capacity)
+    public static func anonymousQueue<Element: Shareable>(
+        of type: Element.Type, capacity: Int? = nil, overflow: QueueOverflow = .wait
+    ) throws(InterprocessError) -> Segment {
+        try anonymousQueue(ElementDescription(of: type), capacity, overflow)
     }
 
     /// Creates a queue of no name for messages of bytes.
     ///
     /// - Throws: ``InterprocessError`` `noSpace`, `invalidArgument`, `system`.
-    public static func anonymousByteQueue(capacity: Int? = nil) throws(InterprocessError) -> Segment {
-        try anonymousQueue(.bytes, capacity)
+    public static func anonymousByteQueue(capacity: Int? = nil, overflow: QueueOverflow = .wait) throws(InterprocessError) -> Segment {
+        try anonymousQueue(.bytes, capacity, overflow)
     }
 
-    private static func anonymousQueue(_ element: ElementDescription, _ capacity: Int?) throws(InterprocessError) -> Segment {
+    private static func anonymousQueue(
+        _ element: ElementDescription, _ capacity: Int?, _ overflow: QueueOverflow
+    ) throws(InterprocessError) -> Segment {
         let label = "anonymous queue"
         let plan = try QueueSegment.plan(element, capacity: capacity, lifetime: .untilLastPeerLeaves, label: label)
         let file = try SegmentFile.createAnonymous(plan, label: label) { (mapping) throws(InterprocessError) in
             PeerTable(mapping: mapping).initialize()
-            QueueWords(mapping).initialize()
+            QueueWords(mapping).initialize(overflow)
         }
         return try Segment(file, nil, recovery: .queue, keepAbandoned: { _ in true }, "create")
     }
@@ -50,7 +53,7 @@ extension Sender {
     /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its sender. Errors are those of opening by
     /// name.
     public init(descriptor: FileDescriptor, strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
-        try self.init(Segment.queue(descriptor, ElementDescription(of: Element.self)), strategy)
+        try self.init(Segment.queue(descriptor, ElementDescription(of: Element.self)), strategy, nil)
     }
 }
 
@@ -58,7 +61,7 @@ extension Receiver {
     /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its receiver. Errors are those of opening
     /// by name.
     public init(descriptor: FileDescriptor, strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
-        try self.init(Segment.queue(descriptor, ElementDescription(of: Element.self)), strategy)
+        try self.init(Segment.queue(descriptor, ElementDescription(of: Element.self)), strategy, nil)
     }
 }
 
@@ -66,7 +69,7 @@ extension ByteSender {
     /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its sender. Errors are those of opening by
     /// name.
     public init(descriptor: FileDescriptor, strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
-        try self.init(Segment.queue(descriptor, .bytes), strategy)
+        try self.init(Segment.queue(descriptor, .bytes), strategy, nil)
     }
 }
 
@@ -74,6 +77,6 @@ extension ByteReceiver {
     /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its receiver. Errors are those of opening
     /// by name.
     public init(descriptor: FileDescriptor, strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
-        try self.init(Segment.queue(descriptor, .bytes), strategy)
+        try self.init(Segment.queue(descriptor, .bytes), strategy, nil)
     }
 }

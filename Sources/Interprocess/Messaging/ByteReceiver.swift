@@ -18,11 +18,12 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
     public init(from name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive)
         throws(InterprocessError)
     {
-        try self.init(try QueueSegment.open(name, .bytes, capacity: capacity, options), strategy)
+        try self.init(try QueueSegment.open(name, .bytes, capacity: capacity, options), strategy, options.overflow)
     }
 
-    init(_ segment: Segment, _ strategy: WaitStrategy) throws(InterprocessError) {
-        core = try QueueReceiverCore(try QueueSession(segment, .receiver), alignment: RecordGeometry.leastAlignment, elementSize: 0)
+    init(_ segment: Segment, _ strategy: WaitStrategy, _ overflow: QueueOverflow?) throws(InterprocessError) {
+        core = try QueueReceiverCore(
+            try QueueSession(segment, .receiver, overflow: overflow), alignment: RecordGeometry.leastAlignment, elementSize: 0)
         self.strategy = strategy
     }
 
@@ -32,7 +33,12 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
     public consuming func close() {}
 
     /// The sequence number of the next message: how many have been received from the queue since it was made, by all its receivers.
+    ///
+    /// If the queue drops the oldest, the next message may have a higher one; after a message this is its number plus 1.
     public var nextSequence: UInt64 { core.sequence }
+
+    /// How many messages the queue has dropped since it was made, if its ``QueueOverflow`` lets it.
+    public var dropped: UInt64 { core.session.dropped }
 
     /// The segment that the queue lives in, with its peers and their deaths.
     public var segment: Segment { core.session.segment }

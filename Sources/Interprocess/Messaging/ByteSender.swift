@@ -24,11 +24,12 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
     public init(to name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive)
         throws(InterprocessError)
     {
-        try self.init(try QueueSegment.open(name, .bytes, capacity: capacity, options), strategy)
+        try self.init(try QueueSegment.open(name, .bytes, capacity: capacity, options), strategy, options.overflow)
     }
 
-    init(_ segment: Segment, _ strategy: WaitStrategy) throws(InterprocessError) {
-        core = try QueueSenderCore(try QueueSession(segment, .sender), alignment: Self.alignment, elementSize: 0)
+    init(_ segment: Segment, _ strategy: WaitStrategy, _ overflow: QueueOverflow?) throws(InterprocessError) {
+        core = try QueueSenderCore(
+            try QueueSession(segment, .sender, overflow: overflow), alignment: Self.alignment, elementSize: 0)
         self.strategy = strategy
     }
 
@@ -40,19 +41,37 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
     /// The sequence number that the next message will get: how many have been sent to the queue since it was made, by all its senders.
     public var nextSequence: UInt64 { core.sequence }
 
+    /// How many messages the queue has dropped since it was made, if its ``QueueOverflow`` lets it.
+    public var dropped: UInt64 { core.session.dropped }
+
     /// The largest message that the queue takes, in bytes.
     public var maximumMessageSize: Int { core.largestPayload }
 
     /// The segment that the queue lives in, with its peers and their deaths.
     public var segment: Segment { core.session.segment }
 
-    /// Sends a copy of `bytes` as one message; waits while there is no room, or until `deadline`. O(bytes).
+    /// Sends a copy of `bytes` as one message; waits while there is no room, or until `deadline`. Does what its ``QueueOverflow`` says if
+    /// that is not to wait. O(bytes).
     ///
     /// - Throws: ``SendError``: `tooLarge`, `deadline`, `closed`, `peerDied`, `detached`, `damaged`.
     public mutating func send(_ bytes: RawSpan, until deadline: Deadline = .never) throws(SendError<Void>) {
+        do throws(SendError<Void>) {
+            try put(bytes, until: deadline)
+        } catch {
+            guard error.reason == .full else { throw error }
+            core.countDropped(1)
+        }
+    }
+
+    private mutating func put(_ bytes: RawSpan, until deadline: Deadline) throws(SendError<Void>) {
         let place = try unsafe room(for: bytes.byteCount, until: deadline)
         unsafe copy(bytes, to: place)
         try publishReserved(bytes.byteCount)
+    }
+
+    /// Sends a copy of `bytes` as ``send(_:until:)-(RawSpan,_)`` does.
+    public mutating func send(_ bytes: [UInt8], until deadline: Deadline = .never) throws(SendError<Void>) {
+        try unsafe send(bytes.span.bytes, until: deadline)
     }
 
     /// Sends a copy of `bytes` if there is room now. O(bytes), never blocks.
@@ -60,7 +79,7 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
     /// - Throws: ``SendError``: `full`, or what ``send(_:until:)`` throws.
     public mutating func trySend(_ bytes: RawSpan) throws(SendError<Void>) {
         do throws(SendError<Void>) {
-            try send(bytes, until: .now)
+            try put(bytes, until: .now)
         } catch {
             throw error.reason == .deadline ? SendError(.full, ()) : error
         }

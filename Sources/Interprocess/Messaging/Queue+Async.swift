@@ -6,7 +6,10 @@ extension Sender {
     /// - Throws: ``SendError`` with the element: `cancelled`, or what the blocking form throws.
     public mutating func send(_ element: Element, until deadline: Deadline = .never) async throws(SendError<Element>) {
         while !append(element) {
-            if let reason = await core.suspendForRoom(Self.recordSize, until: deadline) { throw SendError(reason, element) }
+            if let reason = await core.suspendForRoom(Self.recordSize, until: deadline) {
+                if reason == .full { return core.countDropped(1) }
+                throw SendError(reason, element)
+            }
         }
     }
 }
@@ -47,7 +50,10 @@ extension ByteSender {
             do throws(SendError<Void>) { return unsafe try trySend(bytes.span.bytes) } catch {
                 guard error.reason == .full else { throw error }
             }
-            if let reason = await core.suspendForRoom(record, until: deadline) { throw SendError(reason, ()) }
+            if let reason = await core.suspendForRoom(record, until: deadline) {
+                if reason == .full { return core.countDropped(1) }
+                throw SendError(reason, ())
+            }
         }
     }
 }
@@ -76,6 +82,7 @@ extension QueueSenderCore {
         if let failure = failure() { return failure }
         mustLook = false
         if makeRoom(size) { return nil }
+        if session.overflow != .wait { return failure() ?? .full }
         if deadline.hasPassed { return .deadline }
         guard let words = prepareToSleep(size) else { return nil }
         let outcome = await InterprocessExecutor.shared.wait(on: words, of: session, until: deadline)

@@ -109,15 +109,23 @@ struct QueueWords: Sendable {
     var sender: SharedUInt64 { word64(\.sender) }
     var receiver: SharedUInt64 { word64(\.receiver) }
 
+    var droppedNewest: SharedUInt64 { word64(\.dropped_newest) }
+
+    /// What the queue does when it is full; nil if the field is impossible.
+    var overflow: QueueOverflow? { QueueOverflow(rawValue: word32(\.overflow).loadRelaxed()) }
+
+    /// The receiver's two entries are 0 and 1; the sender's, in a queue that drops the oldest, 2 and 3.
     func progress(_ index: Int) -> ProgressEntry {
-        unsafe ProgressEntry(
-            mapping.base + mapping.header.objectOffset + Self.offset(\.progress) + index * MemoryLayout<ipc_queue_progress>.stride)
+        let first = index < 2 ? Self.offset(\.progress) : Self.offset(\.dropping)
+        return unsafe ProgressEntry(
+            mapping.base + mapping.header.objectOffset + first + index % 2 * MemoryLayout<ipc_queue_progress>.stride)
     }
 
     /// Writes what is not zero; before the segment has a name.
-    func initialize() {
+    func initialize(_ overflow: QueueOverflow) {
         receiverFlags.storeRelaxed(WaitFlags.open)
         senderFlags.storeRelaxed(WaitFlags.open)
+        word32(\.overflow).storeRelaxed(overflow.rawValue)
     }
 }
 
@@ -132,6 +140,7 @@ struct ProgressEntry: @unchecked Sendable {
     @usableFromInline var position: SharedUInt64 { @inlinable @inline(__always) get { unsafe SharedUInt64(at: address) } }
     @usableFromInline var sequence: SharedUInt64 { @inlinable @inline(__always) get { unsafe SharedUInt64(at: address + 8) } }
     @usableFromInline var remaining: SharedUInt64 { @inlinable @inline(__always) get { unsafe SharedUInt64(at: address + 16) } }
+    var dropped: SharedUInt64 { unsafe SharedUInt64(at: address + 24) }
 
     /// Means the other one from now on: the two differ in one bit of their address.
     @inlinable @inline(__always)

@@ -11,6 +11,9 @@ public struct QueueOptions: Sendable {
     public var permissions: FilePermissions
     /// Whether the queue must exist, must not exist, or either.
     public var existence: Existence
+    /// What happens to a message that finds the queue full. An existing queue must do the same; nil accepts any, and makes one whose sender
+    /// waits.
+    public var overflow: QueueOverflow?
 
     public enum Existence: Sendable, Hashable {
         /// Opens the queue or makes it: either side may start first.
@@ -23,12 +26,13 @@ public struct QueueOptions: Sendable {
 
     public init(
         directory: ObjectDirectory = .user, lifetime: Lifetime = .untilLastPeerLeaves, permissions: FilePermissions = .ownerReadWrite,
-        existence: Existence = .any
+        existence: Existence = .any, overflow: QueueOverflow? = nil
     ) {
         self.directory = directory
         self.lifetime = lifetime
         self.permissions = permissions
         self.existence = existence
+        self.overflow = overflow
     }
 }
 
@@ -53,7 +57,7 @@ enum QueueSegment {
         return try Segment.make(
             mode, plan, SegmentPlace(name: name, directory: options.directory), options.permissions, minimumCapacity: capacity,
             recovery: .queue,
-            keepAbandoned: { isWorthKeeping($0) }, initialize: { QueueWords($0).initialize() })
+            keepAbandoned: { isWorthKeeping($0) }, initialize: { QueueWords($0).initialize(options.overflow ?? .wait) })
     }
 
     static func plan(_ element: ElementDescription, capacity: Int?, lifetime: Lifetime, label: String) throws(InterprocessError)

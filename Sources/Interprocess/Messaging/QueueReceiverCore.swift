@@ -26,6 +26,8 @@ struct QueueReceiverCore: ~Copyable {
     @usableFromInline let session: QueueSession
     @usableFromInline let alignment: Int
     let elementSize: Int
+    /// If the queue drops the oldest: how records get into the ring that this core reads, which is then a private one.
+    let dropping: DroppingReader?
     private var backOff: BackOff
     /// The sender's session whose ending this receiver has reported itself: it goes on reporting it until another sender comes.
     private var ended: (session: UInt32, ending: End)?
@@ -37,17 +39,28 @@ struct QueueReceiverCore: ~Copyable {
         self.alignment = alignment
         self.elementSize = elementSize
         let mapping = session.segment.mapping
-        unsafe ring = mapping.data
         ringSize = UInt64(mapping.header.dataSize)
-        consumed = session.words.consumed
         waker = Waker(flags: session.words.senderFlags, event: session.words.senderEvent)
         do throws(QueueDamage) {
-            let (head, index) = try QueueWalk(session.words, mapping, alignment: alignment, elementSize: elementSize).head()
+            let walk = QueueWalk(session.words, mapping, alignment: alignment, elementSize: elementSize)
+            let (head, index) = try walk.head()
             position = head.position
-            offset = head.position % ringSize
             sequence = head.sequence
             remaining = head.remaining
-            next = session.words.progress(1 - index)
+            if session.overflow == .dropOldest {
+                let dropping = DroppingReader(session.words, mapping, walk, alignment: alignment)
+                unsafe ring = dropping.ring
+                consumed = dropping.unreadConsumed
+                next = dropping.unreadEntry
+                offset = 0
+                self.dropping = dropping
+            } else {
+                unsafe ring = mapping.data
+                consumed = session.words.consumed
+                next = session.words.progress(1 - index)
+                offset = head.position % ringSize
+                dropping = nil
+            }
         } catch {
             session.close()
             throw InterprocessError(
@@ -87,9 +100,10 @@ struct QueueReceiverCore: ~Copyable {
 
     /// After taking, when the sender sleeps: wakes it if it has what it wants.
     @usableFromInline
-    mutating func attend() {
+    mutating func attend() { wakeSender(at: position) }
+
+    private func wakeSender(at position: UInt64) {
         let wanted = session.words.senderWants
-        let position = position
         _ = waker.attend { Int64(bitPattern: position &- wanted.loadRelaxed()) >= 0 }
     }
 
@@ -113,14 +127,31 @@ struct QueueReceiverCore: ~Copyable {
             if remaining > 0 { return .payload(bytes: remaining, headerSize: 0) }
             let header = header(alignment: alignment)
             if header.word == 0 {
+                if let dropping {
+                    offset = 0
+                    switch dropping.next() {
+                    case .record(let place, let end):
+                        begin(place, end: end)
+                        continue
+                    case .control(let header, let seen, let after):
+                        let end = hearControl(header)
+                        dropping.pass(seen, to: after)
+                        if let end { return .end(end) }
+                        continue
+                    case .damaged(let field): return .damaged(field)
+                    case .nothing: break
+                    }
+                }
                 if let end = endOfSession() { return .end(end) }
                 // A message published before the ending was, and not yet seen above, comes first.
-                if self.header(alignment: alignment).word != 0 { continue }
+                if hasSomething { continue }
                 return .nothing
             }
             guard header.isPublished else { return .damaged("header") }
             if header.isControl {
-                if let end = passControl(header) { return .end(end) }
+                let end = hearControl(header)
+                take(bytes: UInt64(alignment), messages: 0, remaining: 0)
+                if let end { return .end(end) }
                 continue
             }
             guard header.check == sequence & RecordHeader.checkMask else { return .damaged("header.sequence") }
@@ -134,15 +165,22 @@ struct QueueReceiverCore: ~Copyable {
         }
     }
 
-    /// Takes the record that says that a session begins. Returns the ending of the session before if nobody has been told.
-    private mutating func passControl(_ header: RecordHeader) -> End? {
+    /// A record that was taken into the private ring is the next one to read.
+    private mutating func begin(_ place: QueueWalk.Place, end: UInt64) {
+        position = place.position
+        sequence = place.sequence
+        ipc_compiler_fence()
+        if waker.needsAttention { wakeSender(at: end) }
+    }
+
+    /// Notes what the record that says that a session begins has to say; to be called before the record is taken. Returns the ending of the
+    /// session before if nobody has been told.
+    private mutating func hearControl(_ header: RecordHeader) -> End? {
         let session = UInt32(header.check)
         let previous = (session &- 1) & RoleWord.sessionMask
-        let isNews = previous.isSession(after: reported)
-        if isNews { self.session.words.reported.storeRelease(UInt64(previous)) }
-        take(bytes: UInt64(alignment), messages: 0, remaining: 0)
         ended = nil
-        guard isNews else { return nil }
+        guard previous.isSession(after: reported) else { return nil }
+        self.session.words.reported.storeRelease(UInt64(previous))
         return header.previousEnding == .died ? .died(self.session.notice(ofPeerBits: header.previousPeerBits)) : .closed
     }
 
@@ -154,7 +192,7 @@ struct QueueReceiverCore: ~Copyable {
         let role = session.lookAtOther()
         guard role.session != 0 else { return nil }
         // What was published before the role's word was changed is visible now: it comes first.
-        guard header(alignment: alignment).word == 0 else { return nil }
+        guard !hasSomething else { return nil }
         let ending: End
         let session: UInt32
         if role.ending != .none {
@@ -181,13 +219,15 @@ struct QueueReceiverCore: ~Copyable {
         let word = unsafe SharedUInt64(at: ring + (Int(truncatingIfNeeded: offset) &+ alignment &- 8))
         for _ in 0..<backOff.pauses(atEmpty: sequence) { Processor.pause() }
         for _ in 0..<32 {
-            if word.loadRelaxed() != 0 { return true }
+            if word.loadRelaxed() != 0 || dropping?.hasSomething ?? false { return true }
             Processor.pause()
         }
         return false
     }
 
-    @inlinable var hasSomething: Bool { remaining > 0 || header(alignment: alignment).word != 0 }
+    @usableFromInline var hasSomething: Bool {
+        remaining > 0 || header(alignment: alignment).word != 0 || dropping?.hasSomething ?? false
+    }
 
     /// One step of waiting for a message: nil to look again, or the reason to give up.
     mutating func waitForMessage(_ strategy: WaitStrategy, until deadline: Deadline) -> ReceiveError? {

@@ -23,14 +23,18 @@ struct QueueSenderCore: ~Copyable {
     @usableFromInline var mustLook = false
     @usableFromInline let session: QueueSession
     @usableFromInline let alignment: Int
+    let elementSize: Int
     /// The receiver's session when this sender came, or whose ending is known; later ones are news.
     var knownReceiver: UInt32
     /// The record that says that this session begins is still to be written: there was no room.
     var owesControl = true
+    /// The impossible field that was found when the oldest messages were to be dropped.
+    var damage: String?
 
     init(_ session: QueueSession, alignment: Int, elementSize: Int) throws(InterprocessError) {
         self.session = session
         self.alignment = alignment
+        self.elementSize = elementSize
         let header = session.segment.header
         unsafe ring = session.segment.mapping.data
         ringSize = UInt64(header.dataSize)
@@ -96,15 +100,16 @@ struct QueueSenderCore: ~Copyable {
             guard lookAtReceiver() == nil else { return false }
             mustLook = false
         }
-        consumed = session.words.consumed.loadAcquire()
+        consumed = session.consumed
         if owesControl { payControl() }
+        if session.overflow == .dropOldest { dropOldest(for: size) }
         return !owesControl && hasRoom(size)
     }
 
-    private func hasRoom(_ size: Int) -> Bool { position &+ UInt64(size + alignment) &- consumed <= ringSize }
+    func hasRoom(_ size: Int) -> Bool { position &+ UInt64(size + alignment) &- consumed <= ringSize }
 
     /// Publishes the record that says that this session begins and how the one before ended.
-    private mutating func payControl() {
+    mutating func payControl() {
         guard owesControl, hasRoom(alignment) else { return }
         owesControl = false
         if session.before.session == 0 { return }  // the first session of all follows none
@@ -135,15 +140,15 @@ struct QueueSenderCore: ~Copyable {
             return .peerDied(notice)
         case nil: break
         }
-        let consumed = session.words.consumed.loadAcquire()
-        if position &- consumed > ringSize { return .damaged("consumed") }
+        if let damage { return .damaged(damage) }
+        if position &- session.consumed > ringSize { return .damaged("consumed") }
         return nil
     }
 
     /// The point that `consumed` must reach before a sleeping sender is woken: enough for the record, and half of the queue if there is
     /// that much to wait for.
     private func wanted(for size: Int) -> UInt64 {
-        let consumed = session.words.consumed.loadAcquire()
+        let consumed = session.consumed
         let full = position &- consumed
         guard full <= ringSize else { return position }
         let control = owesControl ? alignment : 0
@@ -153,20 +158,21 @@ struct QueueSenderCore: ~Copyable {
         return Int64(bitPattern: half &- isNeeded) > 0 ? half : isNeeded
     }
 
-    private func hasReached(_ wanted: UInt64) -> Bool { Int64(bitPattern: session.words.consumed.loadAcquire() &- wanted) >= 0 }
+    private func hasReached(_ wanted: UInt64) -> Bool { Int64(bitPattern: session.consumed &- wanted) >= 0 }
 
-    /// One step of waiting for room: nil to try again, or a reason to give up.
+    /// One step of waiting for room: nil to try again, or a reason to give up: `full` only if the queue drops the newest.
     @usableFromInline
     mutating func waitForRoom(_ size: Int, _ strategy: WaitStrategy, until deadline: Deadline) -> SendFailure? {
         if let failure = failure() { return failure }
         mustLook = false
         if makeRoom(size) { return nil }
+        if session.overflow != .wait { return failure() ?? .full }
         if deadline.hasPassed { return .deadline }
         let least = position &+ UInt64(size + alignment + (owesControl ? alignment : 0)) &- ringSize
         // A full queue is waited for until an eighth of it is free: to follow the receiver message by message would cost both of them a
         // cache
         // line's way for each.
-        let consumed = session.words.consumed.loadAcquire()
+        let consumed = session.consumed
         let eighth = consumed &+ (position &- consumed) / 8
         let eager = Int64(bitPattern: eighth &- least) > 0 ? eighth : least
         if session.poll(strategy, deadline, isReady: { hasReached(eager) }) || hasReached(least) { return nil }

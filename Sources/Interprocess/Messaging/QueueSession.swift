@@ -13,6 +13,7 @@ final class QueueSession: @unchecked Sendable {
     /// The role word as it was before this side joined.
     let before: RoleWord
     let sleeper: Sleeper
+    let overflow: QueueOverflow
     /// The other side's role as it was last looked at. Only the one side's own calls use it, and they exclude one another.
     private var lookedAt = RoleWord(word: 0)
     private let myCPU: SharedUInt32
@@ -20,10 +21,12 @@ final class QueueSession: @unchecked Sendable {
 
     enum Side { case sender, receiver }
 
-    init(_ segment: Segment, _ side: Side) throws(InterprocessError) {
+    /// - Parameter overflow: what the queue must do when it is full; nil accepts any.
+    init(_ segment: Segment, _ side: Side, overflow expected: QueueOverflow?) throws(InterprocessError) {
         self.segment = segment
         let words = QueueWords(segment.mapping)
         self.words = words
+        overflow = try Self.overflow(words, expected, segment.name?.description ?? "anonymous queue")
         let sender = QueueRole.sender(words)
         let receiver = QueueRole.receiver(words)
         switch side {
@@ -56,6 +59,23 @@ final class QueueSession: @unchecked Sendable {
         }
         myCPU.storeRelaxed(UInt32(truncatingIfNeeded: Processor.current + 1))
         Waker.alarm(mine.otherEvent)
+    }
+
+    private static func overflow(_ words: QueueWords, _ expected: QueueOverflow?, _ name: String) throws(InterprocessError) -> QueueOverflow
+    {
+        guard let overflow = words.overflow else {
+            throw InterprocessError(.damaged, "open", name, "the queue is damaged (field 'overflow'); remove it and create it anew")
+        }
+        guard let expected, expected != overflow else { return overflow }
+        throw InterprocessError(
+            .overflowMismatch, "open", name,
+            "when it is full it \(overflow), and this program expects one that \(expected); use the same on both sides, or another name")
+    }
+
+    /// The position up to which all is taken, or dropped.
+    var consumed: UInt64 {
+        let word = words.consumed.loadAcquire()
+        return overflow == .dropOldest ? NamedProgress(word: word).position : word
     }
 
     var isDetached: Bool { segment.attachment.isForeign }

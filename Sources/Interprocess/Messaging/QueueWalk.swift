@@ -13,6 +13,8 @@ struct QueueWalk {
         var sequence: UInt64
         /// Bytes of the batch record at `position` that are not yet taken; 0: a header stands there.
         var remaining: UInt64
+        /// Messages before `position` that were dropped.
+        var dropped: UInt64
     }
 
     private let words: QueueWords
@@ -20,6 +22,7 @@ struct QueueWalk {
     private let alignment: Int
     private let elementSize: Int
     private let ringSize: UInt64
+    private let dropsOldest: Bool
 
     init(_ words: QueueWords, _ mapping: SegmentMapping, alignment: Int, elementSize: Int) {
         self.words = words
@@ -27,30 +30,48 @@ struct QueueWalk {
         self.alignment = alignment
         self.elementSize = elementSize
         ringSize = UInt64(mapping.header.dataSize)
+        dropsOldest = words.overflow == .dropOldest
     }
 
-    var consumed: UInt64 { words.consumed.loadAcquire() }
+    /// The position up to which all is taken, or dropped.
+    var consumed: UInt64 { position(words.consumed.loadAcquire()) }
+
+    private func position(_ word: UInt64) -> UInt64 { dropsOldest ? NamedProgress(word: word).position : word }
+
+    /// The entries of which one can be in force.
+    private func candidates(_ word: UInt64) throws(QueueDamage) -> Range<Int> {
+        guard dropsOldest else { return 0..<2 }
+        guard let entry = NamedProgress(word: word).entry else { throw QueueDamage(field: "consumed") }
+        return entry..<entry + 1
+    }
 
     /// The receiver's place: the progress entry that is in force.
     func head() throws(QueueDamage) -> (place: Place, index: Int) {
         for _ in 0..<1_000_000 {
-            let consumed = words.consumed.loadAcquire()
-            for index in 0..<2 {
-                let entry = words.progress(index)
-                guard entry.position.loadAcquire() == consumed else { continue }
-                let place = Place(position: consumed, sequence: entry.sequence.loadAcquire(), remaining: entry.remaining.loadAcquire())
-                fullFence()
-                // A receiver at work may have gone on meanwhile, and be writing this entry anew.
-                guard words.consumed.loadAcquire() == consumed else { break }
-                guard place.remaining <= ringSize, elementSize == 0 ? place.remaining == 0 : place.remaining % UInt64(elementSize) == 0
-                else {
-                    throw QueueDamage(field: "progress.remaining")
-                }
-                return (place, index)
-            }
-            guard words.consumed.loadAcquire() != consumed else { throw QueueDamage(field: "consumed") }
+            if let found = try place(at: words.consumed.loadAcquire()) { return found }
         }
         throw QueueDamage(field: "consumed")
+    }
+
+    /// The place that a value of `consumed` means, and the progress entry that says so; nil if `consumed` has changed meanwhile.
+    func place(at word: UInt64) throws(QueueDamage) -> (place: Place, index: Int)? {
+        let position = position(word)
+        for index in try candidates(word) {
+            let entry = words.progress(index)
+            guard entry.position.loadAcquire() == position else { continue }
+            let place = Place(
+                position: position, sequence: entry.sequence.loadAcquire(), remaining: entry.remaining.loadAcquire(),
+                dropped: entry.dropped.loadAcquire())
+            fullFence()
+            // Who takes or drops may have gone on meanwhile, and be writing this entry anew.
+            guard words.consumed.loadAcquire() == word else { return nil }
+            guard place.remaining <= ringSize,
+                elementSize == 0 || dropsOldest ? place.remaining == 0 : place.remaining % UInt64(elementSize) == 0
+            else { throw QueueDamage(field: "progress.remaining") }
+            return (place, index)
+        }
+        guard words.consumed.loadAcquire() != word else { throw QueueDamage(field: "consumed") }
+        return nil
     }
 
     /// The place after the last published record. O(records).
@@ -92,13 +113,13 @@ struct QueueWalk {
     private func isOverrun(_ place: Place) -> Bool { Int64(bitPattern: consumed &- place.position) > 0 }
 
     /// The record at `place`, and the place after it; nil where nothing is published.
-    private func step(_ place: Place) throws(QueueDamage) -> (place: Place, header: RecordHeader)? {
+    func step(_ place: Place) throws(QueueDamage) -> (place: Place, header: RecordHeader)? {
         let a = UInt64(alignment)
         if place.remaining > 0 {
             // The rest of a batch: its messages follow one another, padded at the end.
             let end = (place.position &+ place.remaining &+ a &- 1) / a * a
             return (
-                Place(position: end, sequence: place.sequence &+ place.remaining / UInt64(elementSize), remaining: 0),
+                place.moved(to: end, messages: place.remaining / UInt64(elementSize)),
                 RecordHeader(length: Int(place.remaining), sequence: place.sequence)
             )
         }
@@ -106,11 +127,11 @@ struct QueueWalk {
         let header = unsafe RecordHeader(word: SharedUInt64(at: mapping.data + offset + alignment - 8).loadAcquire())
         guard header.word != 0 else { return nil }
         guard header.isPublished else { throw QueueDamage(field: "header") }
-        if header.isControl { return (Place(position: place.position &+ a, sequence: place.sequence, remaining: 0), header) }
+        if header.isControl { return (place.moved(to: place.position &+ a, messages: 0), header) }
         guard header.check == place.sequence & RecordHeader.checkMask else { throw QueueDamage(field: "header.sequence") }
         guard let count = messages(in: header.length) else { throw QueueDamage(field: "header.length") }
         let size = RecordGeometry.size(payload: header.length, alignment: alignment)
-        return (Place(position: place.position &+ UInt64(size), sequence: place.sequence &+ UInt64(count), remaining: 0), header)
+        return (place.moved(to: place.position &+ UInt64(size), messages: UInt64(count)), header)
     }
 
     /// How many messages a record of `length` bytes holds; nil if no record can have that length.
@@ -126,7 +147,15 @@ struct QueueWalk {
         var head = try head().place
         if Int64(bitPattern: head.position &- tail.position) > 0 { head = tail }
         return QueueStatistics(
-            received: head.sequence, sent: tail.sequence, waitingBytes: Int(tail.position &- head.position), ringBytes: Int(ringSize))
+            received: head.sequence &- head.dropped, sent: tail.sequence, waiting: tail.sequence &- head.sequence,
+            dropped: dropsOldest ? head.dropped : words.droppedNewest.loadAcquire(),
+            waitingBytes: Int(tail.position &- head.position), ringBytes: Int(ringSize))
+    }
+}
+
+extension QueueWalk.Place {
+    func moved(to position: UInt64, messages: UInt64) -> Self {
+        Self(position: position, sequence: sequence &+ messages, remaining: 0, dropped: dropped)
     }
 }
 
@@ -134,12 +163,14 @@ struct QueueWalk {
 public struct QueueStatistics: Sendable, Equatable {
     /// Messages that have been received since the queue was made.
     public let received: UInt64
-    /// Messages that have been sent since the queue was made.
+    /// Messages that have been sent since the queue was made: put into it.
     public let sent: UInt64
+    /// Messages that wait.
+    public let waiting: UInt64
+    /// Messages that the queue has dropped since it was made, as its ``QueueOverflow`` says.
+    public let dropped: UInt64
     /// Bytes of ring that the waiting messages take, headers included.
     public let waitingBytes: Int
     /// Bytes of ring in all.
     public let ringBytes: Int
-    /// Messages that wait.
-    public var waiting: UInt64 { sent &- received }
 }

@@ -34,12 +34,12 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
         throws(InterprocessError)
     {
         let segment = try QueueSegment.open(name, ElementDescription(of: Element.self), capacity: capacity, options)
-        try self.init(segment, strategy)
+        try self.init(segment, strategy, options.overflow)
     }
 
-    init(_ segment: Segment, _ strategy: WaitStrategy) throws(InterprocessError) {
+    init(_ segment: Segment, _ strategy: WaitStrategy, _ overflow: QueueOverflow?) throws(InterprocessError) {
         core = try QueueReceiverCore(
-            try QueueSession(segment, .receiver), alignment: Self.alignment, elementSize: MemoryLayout<Element>.stride)
+            try QueueSession(segment, .receiver, overflow: overflow), alignment: Self.alignment, elementSize: MemoryLayout<Element>.stride)
         self.strategy = strategy
     }
 
@@ -49,7 +49,12 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
     public consuming func close() {}
 
     /// The sequence number of the next message: how many have been received from the queue since it was made, by all its receivers.
+    ///
+    /// If the queue drops the oldest, the next message may have a higher one; after a message this is its number plus 1.
     public var nextSequence: UInt64 { core.sequence }
+
+    /// How many messages the queue has dropped since it was made, if its ``QueueOverflow`` lets it.
+    public var dropped: UInt64 { core.session.dropped }
 
     /// The segment that the queue lives in, with its peers and their deaths.
     public var segment: Segment { core.session.segment }

@@ -44,11 +44,12 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     {
         let element = ElementDescription(of: Element.self)
         let segment = try QueueSegment.open(name, element, capacity: capacity, options)
-        try self.init(segment, strategy)
+        try self.init(segment, strategy, options.overflow)
     }
 
-    init(_ segment: Segment, _ strategy: WaitStrategy) throws(InterprocessError) {
-        core = try QueueSenderCore(try QueueSession(segment, .sender), alignment: Self.alignment, elementSize: MemoryLayout<Element>.stride)
+    init(_ segment: Segment, _ strategy: WaitStrategy, _ overflow: QueueOverflow?) throws(InterprocessError) {
+        core = try QueueSenderCore(
+            try QueueSession(segment, .sender, overflow: overflow), alignment: Self.alignment, elementSize: MemoryLayout<Element>.stride)
         self.strategy = strategy
     }
 
@@ -60,10 +61,13 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// The sequence number that the next message will get: how many have been sent to the queue since it was made, by all its senders.
     public var nextSequence: UInt64 { core.sequence }
 
+    /// How many messages the queue has dropped since it was made, if its ``QueueOverflow`` lets it.
+    public var dropped: UInt64 { core.session.dropped }
+
     /// The segment that the queue lives in, with its peers and their deaths.
     public var segment: Segment { core.session.segment }
 
-    /// Sends `element`; waits while the queue is full, or until `deadline`.
+    /// Sends `element`; waits while the queue is full, or until `deadline`. Does what its ``QueueOverflow`` says if that is not to wait.
     ///
     /// O(1). Blocks while the queue is full, also while there is no receiver.
     ///
@@ -76,7 +80,10 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     @inlinable @inline(never)
     mutating func sendSlowly(_ element: Element, until deadline: Deadline) throws(SendError<Element>) {
         repeat {
-            if let reason = core.waitForRoom(Self.recordSize, strategy, until: deadline) { throw SendError(reason, element) }
+            if let reason = core.waitForRoom(Self.recordSize, strategy, until: deadline) {
+                if reason == .full { return core.countDropped(1) }
+                throw SendError(reason, element)
+            }
         } while !append(element)
     }
 
@@ -113,9 +120,18 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
             if appendBatch(elements, from: sent, count: count) {
                 sent &+= count
             } else if let reason = core.waitForRoom(Self.batchSize(count), strategy, until: deadline) {
-                throw SendError(reason, sent)
+                guard reason == .full else { throw SendError(reason, sent) }
+                return core.countDropped(elements.count &- sent &- appendWhatFits(elements, from: sent))
             }
         }
+    }
+
+    /// Sends as many elements as there is room for, one by one, into a queue that drops the rest.
+    @usableFromInline
+    mutating func appendWhatFits(_ elements: Span<Element>, from start: Int) -> Int {
+        var count = 0
+        while start &+ count < elements.count, append(elements[start &+ count]) { count &+= 1 }
+        return count
     }
 
     /// Sends as many of `elements` as there is room for now, as one record. Returns how many. O(count), never blocks.

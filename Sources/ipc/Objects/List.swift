@@ -83,6 +83,7 @@ extension ObjectStatus {
                 members += [
                     ("waiting", .unsigned(statistics.waiting)), ("waitingBytes", .int(statistics.waitingBytes)),
                     ("sent", .unsigned(statistics.sent)), ("received", .unsigned(statistics.received)),
+                    ("dropped", .unsigned(statistics.dropped)),
                 ]
             case .failure(let error): members += [("waiting", .null), ("reason", .string(error.reason))]
             case nil: break
