@@ -15,7 +15,7 @@ import Testing
 @Suite("Golden files", .serialized)
 struct GoldenFileTests {
     /// The file of each is `layout-VERSION.NAME`, 16 KiB, most of it zeroes.
-    enum Golden: String, CaseIterable { case values, bytes, death, plain }
+    enum Golden: String, CaseIterable { case values, bytes, dropping, death, plain }
 
     private static let folder = FilePath("\(#filePath)").removingLastComponent().appending("Golden")
     /// Makes them first, once, if that is asked for.
@@ -79,6 +79,19 @@ struct GoldenFileTests {
         expectNotReceived(.closed) { () throws(ReceiveError) in _ = try receiver.tryReceive { _ in } }
     }
 
+    @Test("N4 P7 C3 a golden file of a queue that drops the oldest: the newest values, and how many were dropped")
+    func dropping() throws {
+        var receiver = try Receiver<UInt64>(from: copy(.dropping), options: options)
+        #expect(
+            receiver.dropped == GoldenMaker.dropped && receiver.nextSequence == GoldenMaker.dropped + 1, "one was received when it was made"
+        )
+        for number in GoldenMaker.dropped + 1..<1000 {
+            let found = try receiver.tryReceive()
+            #expect(found == GoldenMaker.value(number))
+        }
+        expectNotReceived(.closed) { () throws(ReceiveError) in _ = try receiver.tryReceive() }
+    }
+
     @Test("N4 P7 L2 a golden file whose sender was killed: its message is received, then its death")
     func death() throws {
         var receiver = try Receiver<UInt64>(from: copy(.death), options: options)
@@ -116,7 +129,7 @@ struct GoldenFileTests {
         let bytes = try SegmentBytes(directory.path(of: name.description))
         func open() throws {
             switch golden {
-            case .values, .death: _ = try Receiver<UInt64>(from: name, options: options)
+            case .values, .dropping, .death: _ = try Receiver<UInt64>(from: name, options: options)
             case .bytes: _ = try ByteReceiver(from: name, options: options)
             case .plain: _ = try Segment.open(name, in: directory.objects)
             }
@@ -146,6 +159,8 @@ struct GoldenFileTests {
 private enum GoldenMaker {
     /// Of each byte another value.
     static func value(_ number: UInt64) -> UInt64 { number &* 0x0102_0408_1020_4081 }
+    /// Of a thousand values that a ring of a page drops, which has room for 255.
+    static let dropped: UInt64 = 745
     static let sizes = [0, 1, 7, 8, 9, 100, 1000]
     static func message(_ size: Int) -> [UInt8] { (0..<size).map { UInt8(truncatingIfNeeded: $0 + size) } }
 
@@ -170,6 +185,14 @@ private enum GoldenMaker {
         do {
             var sender = try ByteSender(to: name(.bytes), capacity: 2000, options: options)
             for size in sizes { unsafe try sender.send(message(size).span.bytes) }
+        }
+        do {
+            var dropOldest = options
+            dropOldest.overflow = .dropOldest
+            var sender = try Sender<UInt64>(to: name(.dropping), capacity: 16, options: dropOldest)
+            for number in 0..<1000 as Range<UInt64> { try sender.send(value(number)) }
+            var receiver = try Receiver<UInt64>(from: name(.dropping), options: options)
+            _ = try receiver.receive(until: .after(watchdog))
         }
         do {
             _ = try Receiver<UInt64>(from: name(.death), capacity: 16, options: options)
