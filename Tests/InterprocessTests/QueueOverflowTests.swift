@@ -19,6 +19,7 @@ extension QueueSuite {
             let kept = sender.nextSequence
             #expect(kept >= 10 && kept < 1000)
             #expect(sender.dropped == 1000 - kept && receiver.dropped == 1000 - kept)
+            #expect(sender.waiting == kept && receiver.waiting == kept)
             // Calls that hand the message back say so, and count nothing.
             expectNotSent(.full) { () throws(SendError<Numbered>) in try sender.trySend(Numbered(0)) }
             expectNotSent(.full) { () throws(SendError<Void>) in _ = try sender.publish(upTo: 1) { $0.append(Numbered(0)) } }
@@ -96,6 +97,7 @@ extension QueueSuite {
             // One of a batch, the rest of it in place, and so on.
             while let first = try receiver.tryReceive() {
                 #expect(first.number % 7 == 0 && first.isWhole(receiver.nextSequence - 1))
+                #expect(receiver.waiting == 700 - receiver.nextSequence && sender.waiting == receiver.waiting - 6)
                 let rest = try receiver.receiveBatch { span in
                     span.indices.allSatisfy { span[$0].isWhole(first.number + 1 + UInt64($0)) } ? span.count : 0
                 }

@@ -37,6 +37,9 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
     /// If the queue drops the oldest, the next message may have a higher one; after a message this is its number plus 1.
     public var nextSequence: UInt64 { core.sequence }
 
+    /// How many messages are in the queue for this receiver. O(messages): it walks over them; a moment later there may be more.
+    public var waiting: UInt64 { core.waiting }
+
     /// How many messages the queue has dropped since it was made, if its ``QueueOverflow`` lets it.
     public var dropped: UInt64 { core.session.dropped }
 

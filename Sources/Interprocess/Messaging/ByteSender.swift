@@ -41,6 +41,9 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
     /// The sequence number that the next message will get: how many have been sent to the queue since it was made, by all its senders.
     public var nextSequence: UInt64 { core.sequence }
 
+    /// How many messages have been sent to the queue, by all its senders, and are not yet received. O(1).
+    public var waiting: UInt64 { core.waiting }
+
     /// How many messages the queue has dropped since it was made, if its ``QueueOverflow`` lets it.
     public var dropped: UInt64 { core.session.dropped }
 
@@ -111,7 +114,9 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
     /// that only then know how much they have, as
     /// `read(2)`. Nothing is copied. Waits for room for `byteCount` bytes, or until `deadline`.
     ///
-    /// If `body` throws, or writes nothing, nothing is sent. O(1) but for `body`.
+    /// If `body` throws, or writes nothing, nothing is sent: ``publish(byteCount:until:_:)`` sends empty messages. O(1) but for `body`.
+    ///
+    /// - Parameter byteCount: not negative, which is a precondition.
     ///
     /// - Throws: ``SendError``: `tooLarge`, `deadline`, `closed`, `peerDied`, `detached`, `damaged`. An error of `body`'s comes out of the
     ///   result.

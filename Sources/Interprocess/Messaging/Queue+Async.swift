@@ -74,6 +74,9 @@ extension ByteReceiver {
             if let error = await core.suspendForMessage(until: deadline) { throw error }
         }
     }
+
+    /// Copies of the messages as a sequence, which takes the receiver over; as ``Receiver/messages()``.
+    public consuming func messages() -> ByteMessages { ByteMessages(self) }
 }
 
 extension QueueSenderCore {
@@ -126,6 +129,32 @@ public struct Messages<Element: Shareable>: AsyncSequence {
         public mutating func next() async throws(ReceiveError) -> Element? { try await box.receiver.receive() }
 
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(ReceiveError) -> Element? {
+            try await box.receiver.receive()
+        }
+    }
+}
+
+/// The messages of a queue of bytes as an asynchronous sequence of copies; see ``ByteReceiver/messages()``.
+public struct ByteMessages: AsyncSequence {
+    public typealias Failure = ReceiveError
+
+    private let box: Box
+
+    fileprivate final class Box {
+        var receiver: ByteReceiver
+        init(_ receiver: consuming ByteReceiver) { self.receiver = receiver }
+    }
+
+    init(_ receiver: consuming ByteReceiver) { box = Box(receiver) }
+
+    public func makeAsyncIterator() -> Iterator { Iterator(box: box) }
+
+    public struct Iterator: AsyncIteratorProtocol {
+        fileprivate let box: Box
+
+        public mutating func next() async throws(ReceiveError) -> [UInt8]? { try await box.receiver.receive() }
+
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(ReceiveError) -> [UInt8]? {
             try await box.receiver.receive()
         }
     }

@@ -229,6 +229,23 @@ struct QueueReceiverCore: ~Copyable {
         remaining > 0 || header(alignment: alignment).word != 0 || dropping?.hasSomething ?? false
     }
 
+    /// Messages that are published and not taken, and what this receiver has taken out of a queue that drops the oldest and not yet handed out;
+    /// of a damaged queue none.
+    var waiting: UInt64 {
+        let walk = QueueWalk(session.words, session.segment.mapping, alignment: alignment, elementSize: elementSize)
+        guard let head = try? walk.head().place, let tail = try? walk.tail() else { return 0 }
+        let published = tail.sequence > head.sequence ? tail.sequence - head.sequence : 0
+        return dropping == nil ? published : published + taken
+    }
+
+    /// Messages in the private ring.
+    private var taken: UInt64 {
+        if remaining > 0 { return remaining / UInt64(elementSize) }
+        let header = header(alignment: alignment)
+        guard header.isPublished else { return 0 }
+        return elementSize == 0 ? 1 : UInt64(header.length / elementSize)
+    }
+
     /// One step of waiting for a message: nil to look again, or the reason to give up.
     mutating func waitForMessage(_ strategy: WaitStrategy, until deadline: Deadline) -> ReceiveError? {
         if session.isDetached { return .detached }

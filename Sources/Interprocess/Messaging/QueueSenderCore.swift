@@ -158,6 +158,13 @@ struct QueueSenderCore: ~Copyable {
         return Int64(bitPattern: half &- isNeeded) > 0 ? half : isNeeded
     }
 
+    /// Messages that are published and not taken; of a damaged queue none.
+    var waiting: UInt64 {
+        let walk = QueueWalk(session.words, session.segment.mapping, alignment: alignment, elementSize: elementSize)
+        guard let head = try? walk.head().place else { return 0 }
+        return head.sequence > sequence ? 0 : sequence - head.sequence
+    }
+
     private func hasReached(_ wanted: UInt64) -> Bool { Int64(bitPattern: session.consumed &- wanted) >= 0 }
 
     /// One step of waiting for room: nil to try again, or a reason to give up: `full` only if the queue drops the newest.

@@ -53,6 +53,9 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// If the queue drops the oldest, the next message may have a higher one; after a message this is its number plus 1.
     public var nextSequence: UInt64 { core.sequence }
 
+    /// How many messages are in the queue for this receiver. O(messages): it walks over them; a moment later there may be more.
+    public var waiting: UInt64 { core.waiting }
+
     /// How many messages the queue has dropped since it was made, if its ``QueueOverflow`` lets it.
     public var dropped: UInt64 { core.session.dropped }
 
@@ -162,6 +165,7 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// `body` returns; if it throws, or the process is
     /// killed in it, they are still there. Waits until there is one, or until `deadline`; nil when the sender has closed.
     ///
+    /// - Parameter count: at least 1, which is a precondition.
     /// - Throws: ``ReceiveError`` as ``receive(until:)``. An error of `body`'s comes out of the result.
     @inlinable
     public mutating func receiveBatch<R, E: Error>(

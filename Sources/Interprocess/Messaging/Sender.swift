@@ -61,6 +61,9 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// The sequence number that the next message will get: how many have been sent to the queue since it was made, by all its senders.
     public var nextSequence: UInt64 { core.sequence }
 
+    /// How many messages have been sent to the queue, by all its senders, and are not yet received. O(1).
+    public var waiting: UInt64 { core.waiting }
+
     /// How many messages the queue has dropped since it was made, if its ``QueueOverflow`` lets it.
     public var dropped: UInt64 { core.session.dropped }
 
@@ -174,7 +177,9 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// Lets `body` write up to `count` elements where the receiver will read them, and sends what it has appended as one record. Waits for
     /// room, or until `deadline`.
     ///
-    /// `count` is at most the queue's capacity. If `body` throws, or appends nothing, nothing is sent.
+    /// If `body` throws, or appends nothing, nothing is sent.
+    ///
+    /// - Parameter count: at least 1, which is a precondition, and at most the queue's capacity.
     ///
     /// - Throws: ``SendError``: `deadline`, `closed`, `peerDied`, `detached`, `damaged`; `tooLarge` if `count` elements never fit. An error
     ///   of `body`'s comes out of the result.
