@@ -3,6 +3,7 @@ import InterprocessSystem
 import QueueTestSupport
 import Synchronization
 import SystemPackage
+import TestSupport
 
 /// Ends the whole test run, with the seed and what was going on, when a test has made no step for too long: a thread that is stuck in a call cannot be made to fail.
 final class HangWatch: Sendable {

@@ -2,6 +2,7 @@ import Interprocess
 import InterprocessSystem
 import QueueTestSupport
 import SystemPackage
+import TestSupport
 import Testing
 
 extension QueueSuite {

@@ -1,6 +1,7 @@
 import InterprocessSystem
 import QueueTestSupport
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Interprocess

@@ -3,6 +3,7 @@ import Interprocess
 import InterprocessSystem
 import QueueTestSupport
 import SystemPackage
+import TestSupport
 import Testing
 
 extension QueueSuite {

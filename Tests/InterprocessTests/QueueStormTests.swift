@@ -2,6 +2,7 @@ import Glibc
 import InterprocessSystem
 import QueueTestSupport
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Interprocess

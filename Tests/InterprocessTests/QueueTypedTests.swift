@@ -1,5 +1,6 @@
 import Interprocess
 import QueueTestSupport
+import TestSupport
 import Testing
 
 extension QueueSuite {

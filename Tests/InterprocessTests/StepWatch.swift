@@ -3,6 +3,7 @@ import InterprocessSystem
 import QueueTestSupport
 import Synchronization
 import SystemPackage
+import TestSupport
 
 /// What a thread is doing at one moment, and how much it has done.
 struct ThreadLook: Equatable, CustomStringConvertible {

@@ -98,7 +98,7 @@ import Testing
 
     @Test("T1 what is sent is received, whoever starts first", arguments: [0, 1, 4096, 5_000_000], [true, false])
     func transfer(size: Int, receiverFirst: Bool) async throws {
-        var random = SeededGenerator(for: "transfer")
+        var random = SeededRandom(for: "transfer")
         let bytes = (0..<size).map { _ in UInt8.random(in: 0...255, using: &random) }
         let first = receiverFirst ? try start("receive", "q") : try start("send", "q", input: bytes)
         try await eventually("the queue") { try !directory.names().isEmpty }

@@ -2,6 +2,7 @@ import Interprocess
 import InterprocessSystem
 import QueueTestSupport
 import SystemPackage
+import TestSupport
 
 /// One side of a queue under load, until it is killed or told to stop. The other side is another process, which is killed and started again too.
 ///

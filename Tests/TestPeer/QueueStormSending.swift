@@ -1,5 +1,6 @@
 import Interprocess
 import QueueTestSupport
+import TestSupport
 
 /// The sending side of a storm: goes on where the queue says, after checking that against the record.
 enum QueueStormSending {

@@ -73,7 +73,7 @@ private struct MeetingPoint {
 @Sendable private func killSweep(_ arguments: [String]) throws {
     let (directory, name) = try arguments.place()
     let rounds = try arguments.number(2)
-    var random = SeededGenerator(seed: UInt64(try arguments.number(3)))
+    var random = SeededRandom(seed: UInt64(try arguments.number(3)))
     guard let lifetime = Lifetime(rawValue: UInt32(try arguments.number(4))) else { throw BadArguments() }
     for round in 0..<rounds {
         let victim = try forkChild {

@@ -40,7 +40,7 @@ struct SegmentRaceTests {
     @Test("N2 N8 a kill at any moment neither wedges the name nor leaves anything else", arguments: Lifetime.allCases)
     func kills(_ lifetime: Lifetime) async throws {
         let rounds = 400
-        var random = SeededGenerator(for: "kills on the way to a name")
+        var random = SeededRandom(for: "kills on the way to a name")
         let sweep = try PeerProcess(
             "kill-sweep",
             [directory.path.string, "a", "\(rounds)", "\(Int.random(in: 0 ..< .max, using: &random))", "\(lifetime.rawValue)"])

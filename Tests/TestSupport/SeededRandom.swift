@@ -17,6 +17,12 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
     /// The seed of this run: `IPC_SEED`, else a new one, which the failing test prints.
     public static let runSeed: UInt64 = environmentVariable("IPC_SEED").flatMap { UInt64($0) } ?? randomUInt64() >> 16
 
+    /// The random numbers of a test of this name, which prints the seed.
+    public init(for test: String) {
+        print("\(test): IPC_SEED=\(Self.runSeed)")
+        self.init(seed: test.utf8.reduce(Self.runSeed) { $0 &* 31 &+ UInt64($1) })
+    }
+
     /// The random numbers of one test, by the run's seed and the test's own number.
     public static func forTest(_ number: UInt64) -> SeededRandom { SeededRandom(seed: runSeed &* 31 &+ number) }
 
