@@ -83,11 +83,17 @@ struct QueueReceiverCore: ~Copyable {
     ///   - remaining: bytes of the batch that the new place is in.
     @inlinable @inline(__always)
     mutating func take(bytes: UInt64, messages: UInt64, remaining: UInt64) {
+        self.remaining = remaining
+        moveOn(bytes: bytes, messages: messages, remaining: remaining)
+    }
+
+    /// The same, when the bytes that remain are known to be what they were: one store less for each message.
+    @inlinable @inline(__always)
+    mutating func moveOn(bytes: UInt64, messages: UInt64, remaining: UInt64) {
         position &+= bytes
         offset &+= bytes
         if offset >= ringSize { offset &-= ringSize }
         sequence &+= messages
-        self.remaining = remaining
         next.position.storeRelaxed(position)
         next.sequence.storeRelaxed(sequence)
         next.remaining.storeRelaxed(remaining)

@@ -19,8 +19,8 @@ struct QueueSenderCore: ~Copyable {
     /// What is known of the receiver's progress; it may be further.
     @usableFromInline var consumed: UInt64
     @usableFromInline let waker: Waker
-    /// True when the receiver has been seen to end.
-    @usableFromInline var mustLook = false
+    /// True when the receiver has been seen to end; then ``consumed`` is such that nothing has room, so that each call looks.
+    var mustLook = false
     @usableFromInline let session: QueueSession
     @usableFromInline let alignment: Int
     let elementSize: Int
@@ -62,7 +62,7 @@ struct QueueSenderCore: ~Copyable {
     @inlinable @inline(__always)
     mutating func place(_ size: Int, alignment: Int) -> UnsafeMutableRawPointer? {
         let end = position &+ UInt64(truncatingIfNeeded: size &+ alignment)
-        if end &- consumed > ringSize || mustLook {
+        if end &- consumed > ringSize {
             guard makeRoom(size) else { return nil }
         }
         return unsafe ring + Int(truncatingIfNeeded: offset)
@@ -88,8 +88,14 @@ struct QueueSenderCore: ~Copyable {
     mutating func attend() -> Bool {
         let seen = waker.attend()
         let isShared = seen & WaitFlags.open != 0
-        if !isShared || seen & WaitFlags.ended != 0 { mustLook = true }
+        if !isShared || seen & WaitFlags.ended != 0 { lookNextTime() }
         return isShared
+    }
+
+    /// Makes the next call look at the receiver first.
+    private mutating func lookNextTime() {
+        mustLook = true
+        consumed = position &- ringSize
     }
 
     /// Looks at the receiver's progress. True if a record of `size` bytes has room and nothing else needs attention.
@@ -133,10 +139,10 @@ struct QueueSenderCore: ~Copyable {
         if session.isDetached { return .detached }
         switch lookAtReceiver() {
         case .closed:
-            mustLook = true
+            lookNextTime()
             return .closed
         case .died(let notice):
-            mustLook = true
+            lookNextTime()
             return .peerDied(notice)
         case nil: break
         }

@@ -91,7 +91,7 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
         if core.remaining != 0 { return takeFromBatch() }
         guard core.header(alignment: Self.alignment) == RecordHeader(length: size, sequence: core.sequence) else { return nil }
         let element = unsafe (core.ring + (Int(truncatingIfNeeded: core.offset) &+ Self.alignment)).load(as: Element.self)
-        core.take(bytes: UInt64(truncatingIfNeeded: Self.recordSize), messages: 1, remaining: 0)
+        core.moveOn(bytes: UInt64(truncatingIfNeeded: Self.recordSize), messages: 1, remaining: 0)
         return element
     }
 
