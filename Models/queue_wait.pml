@@ -10,6 +10,8 @@
  *   bounds        MSGS messages in all, CAP, KILLS, SBN entries in each store buffer
  *   -DFENCE       membarrier is refused: FENCE bit, the waker takes the slow path            -> must hold
  *   -DRECONLY     sleep on the event word only, recovery alone wakes                         -> must hold
+ *   -DATT         a sleep leaves ATTENTIVE set, which makes the waker fence with each look; the next sleep then has no
+ *                 membarrier. The waker clears it when it likes, by compare-exchange.           -> must hold
  *
  * Seeded mistakes, each must be caught:
  *   -DNOBARRIER     the sleeper does not call membarrier
@@ -30,6 +32,11 @@
  *   -DNODRAIN       the ending is told without looking at the ring again
  *   -DNOFENCE       with FENCE: the slow path has no fence
  *   -DNOSETTLE      with FENCE: FENCE is set while the other side runs, and the first sleep is not a timed one
+ *   -DATTFIRST      with ATT: the first sleep has no membarrier either
+ *   -DATTJOIN       with ATT: who joins does not clear the bit that a killed one has left
+ *   -DATTSTORE      with ATT: the waker clears the bit by a store
+ *   -DATTNOFENCE    with ATT: the waker looks without a fence though the bit is set
+ *   -DATTLATE       with ATT: the sleeper clears the bit itself when it wakes, and still counts on it in the next sleep
  */
 #ifndef MSGS
 #define MSGS 3
@@ -61,6 +68,12 @@
 #define SLEEPING 1
 #define FENCED 2
 #define OLD 4
+#define ATTENTIVE 8
+#ifdef ATT
+#define SLOW (SLEEPING|FENCED|ATTENTIVE)
+#else
+#define SLOW (SLEEPING|FENCED)
+#endif
 byte pos[2];                          /* published, consumed */
 byte fl[2];                           /* direction 0: sender wakes receiver; 1: receiver wakes sender */
 bit  moved[2];                        /* the event word has moved since the sleeper of this direction read it */
@@ -77,11 +90,11 @@ byte ends[4];                         /* ghost: messages published when sender s
 bit  ended[8];                        /* ghost */
 byte kills;
 
-/* store buffers: address 0 = pos[x], 1 = fl[1-x] */
+/* store buffers: address 0 = pos[x], 1 = fl[1-x], 2 = fl[x] */
 byte ba[4], bv[4], bn[2];             /* two entries a side */
 inline drain(x) {
   d_step {
-    if :: ba[2*x]==0 -> pos[x]=bv[2*x] :: else -> fl[1-x]=bv[2*x] fi;
+    if :: ba[2*x]==0 -> pos[x]=bv[2*x] :: ba[2*x]==1 -> fl[1-x]=bv[2*x] :: else -> fl[x]=bv[2*x] fi;
     ba[2*x]=ba[2*x+1]; bv[2*x]=bv[2*x+1]; ba[2*x+1]=0; bv[2*x+1]=0; bn[x]--
   }
 }
@@ -111,10 +124,10 @@ inline move(d) {
 /* after a publication by side x: wake direction x */
 inline wake() {
   if
-  :: !(fl[x] & (SLEEPING|FENCED))
-  :: (fl[x] & (SLEEPING|FENCED)) ->
+  :: !(fl[x] & SLOW)
+  :: (fl[x] & SLOW) ->
      atomic {
-#ifndef NOFENCE
+#if !defined(NOFENCE) && !defined(ATTNOFENCE)
        OWNFENCE(x);
 #endif
 #ifdef WAKERCOUNTS
@@ -135,17 +148,34 @@ inline wake() {
         atomic { OWNFENCE(x) -> fl[x]=fl[x] & FENCED }
 #endif
      :: else
+#ifdef ATT
+        if
+#ifdef ATTSTORE
+        :: fl[x]==ATTENTIVE -> ST(x,2,0)
+#else
+        :: atomic { fl[x]==ATTENTIVE && OWNFENCE(x) -> fl[x]=0 }
+#endif
+        :: true
+        fi
+#endif
      fi
   fi
 }
 proctype Party(byte me) {
   byte x, p, o, rp, rs; bit can, dead, settled;
+#ifdef ATT
+  bit had, slept;
+#endif
   {
   skip;
 end_join:
   atomic {                                            /* join: from an ended session, or from a dead peer's claim */
     (me%2==0 || ((roleS[me/2]>0 || died[me-1]) && (roleP[me/2]==0 || DEADROLE(me/2)))) ->
-    x=me/2; roleP[x]=me+1; roleS[x]++; act[me]=1; p=pos[x] };
+    x=me/2; roleP[x]=me+1; roleS[x]++; act[me]=1; p=pos[x]
+#if defined(ATT) && !defined(ATTJOIN)
+    ; fl[1-x]=0
+#endif
+  };
   do
   :: (x==S && p==MSGS) || (me%2==0 && p==1 && (EARLY & (x+1))) -> break                   /* close: at the end, or early */
   :: !(x==S && p==MSGS) ->
@@ -190,8 +220,20 @@ look:
            if :: !settled -> atomic { bn[1-x]==0 -> settled=1 } :: else fi;     /* a short timed sleep, once */
 #endif
 #else
+#ifdef ATT
+           atomic { OWNFENCE(x) -> had=(fl[1-x] & ATTENTIVE) != 0; fl[1-x]=SLEEPING|ATTENTIVE|TAG(1-x) };
+#ifdef ATTFIRST
+           had=1;
+#endif
+#ifdef ATTLATE
+           had=slept; slept=1;
+#endif
+           if :: had :: else -> (bn[1-x]==0) fi;                       /* membarrier */
+           had=0;
+#else
            atomic { bn[x]<SBN -> ba[2*x+bn[x]]=1; bv[2*x+bn[x]]=SLEEPING|TAG(1-x); bn[x]++ };
-#ifndef NOBARRIER
+#endif
+#if !defined(NOBARRIER) && !defined(ATT)
            OWNFENCE(x); (bn[1-x]==0);                                  /* membarrier */
 #endif
 #endif
@@ -229,7 +271,14 @@ end_sleep: (asl[x]==0);
            if :: rp!=0 && died[rp-1] -> chain() :: else fi;
 #endif
 clear:     atomic { rp=0; can=0;
-#ifndef WAKERCLEARS
+#ifdef ATT
+             OWNFENCE(x);
+#ifdef ATTLATE
+             fl[1-x]=0
+#else
+             fl[1-x]=fl[1-x] & ATTENTIVE
+#endif
+#elif !defined(WAKERCLEARS)
              bn[x]<SBN -> ba[2*x+bn[x]]=1; bn[x]++;
 #ifdef FENCE
              bv[2*x+bn[x]-1]=FENCED
@@ -260,7 +309,11 @@ again: skip
     fi
   };
 gone:
-  atomic { act[me]=0; if :: me%2 -> over[x]=1 :: else fi; p=0; x=0; o=0; rp=0; rs=0; can=0; dead=0; settled=0 }
+  atomic { act[me]=0; if :: me%2 -> over[x]=1 :: else fi; p=0; x=0; o=0; rp=0; rs=0; can=0; dead=0; settled=0
+#ifdef ATT
+  ; had=0; slept=0
+#endif
+  }
 }
 #define UNREC(i) (died[i] && !recd[i])
 #define ANYUNREC (UNREC(0) || UNREC(1) || UNREC(2) || UNREC(3))

@@ -110,7 +110,7 @@ typedef struct ipc_queue {
   uint8_t reserved0[48];
   ipc_queue_progress progress[2];  // the receiver's; the entry whose position equals `consumed` is in force
   // 128: what the receiver says of itself; the sender reads it with every message
-  uint32_t receiver_flags;  // 1 open, 2 sleeping, 4 fence, 8 ended; the event slept on in bits 8-31
+  uint32_t receiver_flags;  // 1 open, 2 sleeping, 4 fence, 8 ended, 16 attentive; the event slept on in bits 8-31
   uint32_t receiver_cpu;    // processor it last waited on, plus 1
   uint8_t reserved1[120];
   // 256: what the sender says of itself; the receiver reads it with every message

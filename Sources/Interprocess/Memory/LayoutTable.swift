@@ -132,7 +132,7 @@ public enum LayoutTable {
                     "two entries; the one whose position equals consumed is in force"),
                 field(
                     \Q.receiver_flags, "receiver_flags", "receiver; enders", "read-modify-write",
-                    "1 open, 2 sleeping, 4 fence, 8 ended; bits 8-31 the event it sleeps on"),
+                    "1 open, 2 sleeping, 4 fence, 8 ended, 16 attentive; bits 8-31 the event it sleeps on"),
                 field(\Q.receiver_cpu, "receiver_cpu", "receiver", "relaxed", "processor it last waited on, plus 1"),
                 field(\Q.sender_flags, "sender_flags", "sender; enders", "read-modify-write", "as receiver_flags"),
                 field(\Q.sender_cpu, "sender_cpu", "sender", "relaxed", "processor it last waited on, plus 1"),

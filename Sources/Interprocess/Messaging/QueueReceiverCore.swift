@@ -20,7 +20,7 @@ struct QueueReceiverCore: ~Copyable {
     @usableFromInline let consumed: SharedUInt64
     /// The progress entry that is to be written next; the other one is in force.
     @usableFromInline var next: ProgressEntry
-    @usableFromInline let waker: Waker
+    @usableFromInline var waker: Waker
     /// The length of the last batch that was received in place, which the next probably has too; never 0.
     @usableFromInline var usualLength: UInt64
     @usableFromInline let session: QueueSession
@@ -108,7 +108,7 @@ struct QueueReceiverCore: ~Copyable {
     @usableFromInline
     mutating func attend() { wakeSender(at: position) }
 
-    private func wakeSender(at position: UInt64) {
+    private mutating func wakeSender(at position: UInt64) {
         let wanted = session.words.senderWants
         _ = waker.attend { Int64(bitPattern: position &- wanted.loadRelaxed()) >= 0 }
     }

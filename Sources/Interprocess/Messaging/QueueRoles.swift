@@ -33,7 +33,7 @@ struct QueueRole: Sendable {
             let mine = seen.joined(by: peer)
             guard word.compareExchange(seen.word, mine.word) else { continue }
             // A sleep or an ending that the last holder left in the flags is not this one's.
-            flags.clearBits(WaitFlags.sleeping | WaitFlags.ended)
+            flags.clearBits(WaitFlags.ofSession)
             return (seen, mine)
         }
     }

@@ -18,7 +18,7 @@ struct QueueSenderCore: ~Copyable {
     @usableFromInline var sequence: UInt64
     /// What is known of the receiver's progress; it may be further.
     @usableFromInline var consumed: UInt64
-    @usableFromInline let waker: Waker
+    @usableFromInline var waker: Waker
     /// True when the receiver has been seen to end; then ``consumed`` is such that nothing has room, so that each call looks.
     var mustLook = false
     @usableFromInline let session: QueueSession

@@ -14,13 +14,15 @@ import InterprocessSystem
 /// | 1 sleeping | the sleeper is asleep or about to be | only the sleeper |
 /// | 2 fence | the waker must use a fence for each look, since membarrier is refused to one of the two | the two when they join |
 /// | 3 ended | the sleeper's session has ended | whoever ends it; cleared by the next who joins |
+/// | 4 attentive | the waker uses a fence for each look, for a while | set by the sleeper; cleared by the waker, and by the next who joins |
 /// | 8–31 tag | the low 24 bits of `event` as the sleeper read it before it said that it sleeps | only the sleeper |
 ///
 /// **Memory order** `SYNC eventcount`: the waker publishes (release store), then looks at `flags` with nothing but a compiler fence
 /// between; the sleeper sets `sleeping`, then runs
 /// a barrier in all running threads of all registered processes, then looks again for what was published. So either the waker's look comes
 /// after the barrier and sees `sleeping`, or
-/// its publishing comes before the barrier and the sleeper sees that.
+/// its publishing comes before the barrier and the sleeper sees that. A sleep leaves `attentive` set: the next one, if it comes soon, needs
+/// no barrier, since the waker has used a fence with each look since. It clears the bit when it has looked for nothing often.
 ///
 /// **Source** an event count as in folly and Vyukov's, with the asymmetric fence of membarrier(2); the tag keeps a waker from waking the
 /// same sleep twice: an event that differs from it has been counted up since, by whoever wakes or has woken this sleep. Equal by chance, after
@@ -31,6 +33,9 @@ enum WaitFlags {
     @usableFromInline static let sleeping: UInt32 = 2
     @usableFromInline static let fence: UInt32 = 4
     @usableFromInline static let ended: UInt32 = 8
+    static let attentive: UInt32 = 16
+    /// Of a sleeper's session, not of the queue.
+    static let ofSession = sleeping | ended | attentive
     @usableFromInline static let stateMask: UInt32 = 0xff
     @usableFromInline static let tagShift: UInt32 = 8
 }
@@ -69,11 +74,11 @@ struct Sleeper: Sendable {
         let seen = event.loadSequential()
         while true {
             let old = flags.loadRelaxed()
-            let new = (old & WaitFlags.stateMask) | WaitFlags.sleeping | seen << WaitFlags.tagShift
-            if flags.compareExchange(old, new) { break }
+            let new = (old & WaitFlags.stateMask) | WaitFlags.sleeping | WaitFlags.attentive | seen << WaitFlags.tagShift
+            guard flags.compareExchange(old, new) else { continue }
+            if old & WaitFlags.attentive == 0 { Barrier.beforeLookingAgain() } else { fullFence() }
+            return seen
         }
-        Barrier.beforeLookingAgain()
-        return seen
     }
 
     /// The caller is awake.
@@ -85,6 +90,9 @@ struct Sleeper: Sendable {
 struct Waker: Sendable {
     @usableFromInline let flags: SharedUInt32
     let event: SharedUInt32
+    /// Looks since the last wake-up that were not needed.
+    private var needless: UInt32 = 0
+    private static let mostNeedless: UInt32 = 16
 
     init(flags: SharedUInt32, event: SharedUInt32) {
         self.flags = flags
@@ -96,13 +104,21 @@ struct Waker: Sendable {
     var needsAttention: Bool { flags.loadRelaxed() & WaitFlags.stateMask != WaitFlags.open }
 
     /// Wakes the sleeper if it sleeps and `shouldWake` agrees. Returns the flags that were seen.
-    func attend(shouldWake: () -> Bool = { true }) -> UInt32 {
+    mutating func attend(shouldWake: () -> Bool = { true }) -> UInt32 {
         fullFence()
         let seen = flags.loadSequential()
         let isAwaited = event.loadRelaxed() << WaitFlags.tagShift == seen & ~WaitFlags.stateMask
         if seen & WaitFlags.sleeping != 0, isAwaited, shouldWake() {
             event.add(1)
             unsafe Futex.wake(event.rawAddress, count: 1)
+            needless = 0
+        } else if seen & WaitFlags.stateMask == WaitFlags.open | WaitFlags.attentive {
+            needless &+= 1
+            if needless >= Self.mostNeedless {
+                needless = 0
+                // Fails if the sleeper has announced a sleep meanwhile, which relies on the bit.
+                _ = flags.compareExchange(seen, seen & ~WaitFlags.attentive)
+            }
         }
         return seen
     }
