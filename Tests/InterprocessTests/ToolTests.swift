@@ -1,3 +1,4 @@
+import Glibc
 import Interprocess
 import InterprocessSystem
 import SystemPackage
@@ -62,7 +63,7 @@ import Testing
                 path, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
         }
 
-        private static func write(_ bytes: [UInt8], to path: FilePath) throws {
+        static func write(_ bytes: [UInt8], to path: FilePath) throws {
             let file = try create(path)
             try file.closeAfter { _ = try file.writeAll(bytes) }
         }
@@ -147,6 +148,32 @@ import Testing
         #expect(try await ipc(["who", "--json", "numbers"]).text.contains("\"roles\":[\"sender\"]"))
         #expect(try await ipc(["remove", "numbers"]).status == 0)
         #expect(try directory.names() == [])
+    }
+
+    @Test("T1 N8 what gc says that it would remove is what it removes; strange names are shown, and removed as they are shown")
+    func cleaningUp() async throws {
+        let segment = try Segment.create("dead", size: 100, in: directory.objects)
+        let bytes = try Run.read(directory.path(of: "dead"))
+        let strange = try #require(FilePath.Component(platformString: [CChar(bitPattern: 0xff), CChar(bitPattern: 0x41), 0]))
+        for path in [directory.path(of: "copy"), directory.path.appending(strange)] { try Run.write(bytes, to: path) }
+        let list = try await ipc(["list"]).text
+        #expect(list.contains("\n\\xffA ") && list.contains("\ncopy ") && list.contains("it was made as 'dead'"), "\(list)")
+        #expect(try await ipc(["list", "--json"]).text.contains("\"name\":\"\\\\xffA\""))
+        let nothing = "There is nothing to remove in \(directory.path).\n"
+        #expect(try await ipc(["gc", "--dry-run"]).text == nothing)
+        #expect(try await ipc(["gc"]).text == nothing)
+        unsafe #expect(chmod(directory.path(of: "dead").string, 0o606) == 0)
+        #expect(try await ipc(["list"]).text.contains("alive; refused: everybody may write to it (mode 0606)\n"))
+        #expect(try await ipc(["who", "dead"]).text.hasPrefix("'dead' cannot be opened: everybody may write to it (mode 0606)"))
+        #expect(try await ipc(["remove", "\\xffA", "copy"]).text == "removed \\xffA\nremoved copy\n")
+        #expect(try directory.names() == ["dead"])
+        // Left over, as a killed process leaves it.
+        unsafe #expect(unlink(directory.path(of: "dead").string) == 0)
+        try Run.write(bytes, to: directory.path(of: "dead"))
+        #expect(try await ipc(["gc", "--dry-run"]).text.hasPrefix("would remove dead ("))
+        #expect(try await ipc(["gc"]).text.hasPrefix("removed dead ("))
+        #expect(try directory.names() == [])
+        _ = segment
     }
 
     @Test("T1 L2 the demonstration holds, whatever its size", arguments: ["1", "2M"]) func demo(size: String) async throws {

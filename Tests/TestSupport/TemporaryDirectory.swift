@@ -26,7 +26,7 @@ public final class TemporaryDirectory: Sendable {
 
 /// Removes `path` and, if it is a directory, what is in it. Errors are left standing: a test's directory may have been unmounted or emptied already.
 public func removeTree(_ path: FilePath) {
-    if let directory = try? Directory(opening: path), let names = try? directory.names() {
+    if let directory = try? Directory(opening: path), let names = try? directory.entries() {
         for name in names { removeTree(path.appending(name)) }
         unsafe _ = rmdir(path.string)
     } else {

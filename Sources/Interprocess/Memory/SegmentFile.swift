@@ -166,6 +166,8 @@ extension SegmentFile {
             let descriptor = file.owned.descriptor
             guard let alone = try lock(descriptor, place.label, until: deadline) else { continue }  // removed meanwhile: look again
             let header = try SegmentHeader(reading: descriptor, fileSize: status.size, operation, place.label)
+            // Before anything is removed: a copy is somebody's, and nobody's left-over.
+            try header.checkName(isAt: place.label, operation)
             let mapping = try SegmentMapping(descriptor, header, mirrorsData: mirrorsData, operation, place.label)
             // Before it is compared with what the caller expects: what nobody can see any more cannot be the wrong thing.
             if alone && header.lifetime == .untilLastPeerLeaves && !keepAbandoned(mapping) {
@@ -224,29 +226,37 @@ extension SegmentFile {
         guard status.kind == .regular else {
             throw InterprocessError(.notASegment, operation, label, "it is not a plain file; remove it or choose another name")
         }
+        if let refusal = refusal(of: status, in: place.directory, operation, label) { throw refusal }
+        return file
+    }
+
+    /// Why a file is not opened, by what `fstat` says of it; nil if that is as it must be.
+    static func refusal(
+        of status: FileStatus, in directory: ObjectDirectory, _ operation: String, _ label: String
+    ) -> InterprocessError? {
         guard status.links <= 1 else {
-            throw InterprocessError(
+            return InterprocessError(
                 .notASegment, operation, label,
                 "its file has \(status.links) names (hard links), so that it may be another object's; remove the one that is too many")
         }
-        if place.directory.owners == .user {
+        if directory.owners == .user {
             guard status.owner == currentUserID() else {
-                throw InterprocessError(
+                return InterprocessError(
                     .wrongOwner, operation, label,
                     "it belongs to another user (\(describeUser(status.owner))) and is not trusted; choose another name")
             }
             guard status.permissions.isDisjoint(with: [.otherWrite]) else {
-                throw InterprocessError(
+                return InterprocessError(
                     .wrongMode, operation, label,
                     "everybody may write to it (mode \(octal(status.permissions))); remove it, or run chmod o-w")
             }
         }
         guard status.permissions.isDisjoint(with: [.ownerExecute, .groupExecute, .otherExecute]) else {
-            throw InterprocessError(
+            return InterprocessError(
                 .wrongMode, operation, label,
                 "it is executable (mode \(octal(status.permissions))), which no segment is; remove it or choose another name")
         }
-        return file
+        return nil
     }
 
     /// Takes the shared lock; true if nobody else had one, nil if the file has been removed meanwhile.
@@ -377,19 +387,4 @@ extension SegmentFile {
 
 extension Directory {
     fileprivate func reopen(_ descriptor: FileDescriptor) throws(Errno) -> OwnedDescriptor { try openFollowing("\(descriptor.rawValue)") }
-}
-
-/// "256 MiB", for messages.
-public func byteCount(_ bytes: Int) -> String {
-    let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
-    var value = bytes
-    var unit = 0
-    var rest = 0
-    while value >= 1024 && unit < units.count - 1 {
-        rest = value % 1024
-        value /= 1024
-        unit += 1
-    }
-    let tenths = rest * 10 / 1024
-    return unit > 0 && tenths > 0 && value < 100 ? "\(value).\(tenths) \(units[unit])" : "\(value) \(units[unit])"
 }

@@ -99,6 +99,22 @@ public struct SegmentHeader: Sendable, Equatable {
         dataSize = Int(raw.data_size)
     }
 
+    /// Refuses what was made under another name than `name`, under which its file stands. Two files that say that they are the same object
+    /// would share neither messages nor peers, and each would look like the other's whole truth.
+    func checkName(isAt name: String, _ operation: String) throws(InterprocessError) {
+        if let made = self.name?.description {
+            if made == name { return }
+            throw InterprocessError(
+                .nameMismatch, operation, name,
+                "it was made as '\(made)', and this file is a copy of it or was renamed; rename it to what it was (mv), or remove it with 'ipc remove \(name)'"
+            )
+        }
+        throw InterprocessError(
+            .nameMismatch, operation, name,
+            "it was made without a name, and this file is a copy of it; pass its descriptor on instead, and remove the copy with 'ipc remove \(name)'"
+        )
+    }
+
     /// Compares with what an opener expects.
     ///
     /// - Parameter minimumCapacity: in the object's unit; nil accepts any.
