@@ -42,6 +42,10 @@ public struct ObjectDirectory: Sendable, Hashable {
 
     /// Opens the directory; makes the default one if it is not there.
     func open(for operation: String, _ object: String) throws(InterprocessError) -> Directory {
+        guard !path.isEmpty else {
+            throw InterprocessError(
+                .invalidArgument, operation, object, "the directory's path is empty; name a directory, or none for the user's own")
+        }
         do {
             if isDefault { _ = try Directory.make(at: path, mode: [.ownerReadWriteExecute]) }
             let directory = try Directory(opening: path)
@@ -65,8 +69,11 @@ public struct ObjectDirectory: Sendable, Hashable {
         } catch let error as Errno {
             switch error {
             case .noSuchFileOrDirectory:
-                throw InterprocessError(
-                    .notFound, operation, object, errno: error, "there is no directory \(path); make it or choose another")
+                let reason =
+                    isDefault
+                    ? "there is no /dev/shm to make the user's own directory in; mount a tmpfs there, or set INTERPROCESS_DIRECTORY to a directory of this user's"
+                    : "there is no directory \(path); make it or choose another"
+                throw InterprocessError(.notFound, operation, object, errno: error, reason)
             case .notDirectory, .tooManySymbolicLinkLevels:
                 throw InterprocessError(
                     .notFound, operation, object, errno: error,

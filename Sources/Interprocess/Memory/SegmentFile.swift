@@ -110,6 +110,12 @@ extension SegmentFile {
         file make: () throws(Errno) -> OwnedDescriptor, describeSpace: (FileDescriptor) -> String
     ) throws(InterprocessError) -> SegmentFile {
         let label = name?.description ?? "anonymous segment"
+        if let limit = largestFileSize(), plan.segmentSize > limit {
+            throw InterprocessError(
+                .noSpace, operation, label, errno: .fileTooLarge,
+                "it needs \(byteCount(plan.segmentSize)) and this process may make files of \(byteCount(limit)) at most; ask for less, or raise that limit (ulimit -f)"
+            )
+        }
         let owned: OwnedDescriptor
         do throws(Errno) {
             owned = try make()
@@ -184,20 +190,13 @@ extension SegmentFile {
         _ descriptor: FileDescriptor, label: String, expecting check: (SegmentHeader) throws(InterprocessError) -> Void, mirrorsData: Bool
     ) throws(InterprocessError) -> SegmentFile {
         let operation = "open"
-        do {
-            // An opening of its own: locks belong to openings, and an inherited descriptor shares its parent's.
-            let owned = try Directory(opening: "/proc/self/fd").reopen(descriptor)
-            let status = try FileStatus(of: owned.descriptor)
-            let alone = try lock(owned.descriptor, label, until: MonotonicInstant.now.advanced(by: patience)) ?? false
-            let header = try SegmentHeader(reading: owned.descriptor, fileSize: status.size, operation, label)
-            try check(header)
-            let mapping = try SegmentMapping(owned.descriptor, header, mirrorsData: mirrorsData, operation, label)
-            return SegmentFile(owned: owned, mapping: mapping, wasAlone: alone)
-        } catch let error as InterprocessError {
-            throw error
-        } catch {
-            throw .system(error as? Errno ?? .badFileDescriptor, operation, label, "opening descriptor \(descriptor.rawValue)")
-        }
+        let status = try status(of: descriptor, operation, label)
+        let owned = try reopen(descriptor, operation, label)
+        let alone = try lock(owned.descriptor, label, until: MonotonicInstant.now.advanced(by: patience)) ?? false
+        let header = try SegmentHeader(reading: owned.descriptor, fileSize: status.size, operation, label)
+        try check(header)
+        let mapping = try SegmentMapping(owned.descriptor, header, mirrorsData: mirrorsData, operation, label)
+        return SegmentFile(owned: owned, mapping: mapping, wasAlone: alone)
     }
 
     private static func openFile(
@@ -383,8 +382,4 @@ extension SegmentFile {
             )
         }
     }
-}
-
-extension Directory {
-    fileprivate func reopen(_ descriptor: FileDescriptor) throws(Errno) -> OwnedDescriptor { try openFollowing("\(descriptor.rawValue)") }
 }

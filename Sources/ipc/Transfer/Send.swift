@@ -114,13 +114,9 @@ extension OutputRawSpan {
     /// Appends what one `read(2)` brings, at most what there is room for; returns how many bytes, 0 at the end of the file.
     fileprivate mutating func appendOneRead(from file: FileDescriptor) throws(Errno) -> Int {
         try unsafe withUnsafeMutableBytes { (buffer, count) throws(Errno) in
-            do {
-                let read = try unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
-                count += read
-                return read
-            } catch {
-                throw error as? Errno ?? .ioError
-            }
+            let read = try unsafe file.readWaiting(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
+            count += read
+            return read
         }
     }
 }
