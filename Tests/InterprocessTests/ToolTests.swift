@@ -183,6 +183,33 @@ import Testing
         #expect(sent.status == 0 && end.status == 0, "\(sent.error)\(end.error)")
     }
 
+    @Test("T1 a receiver that closes is noticed while the sender's input says nothing") func closeWhileSilent() async throws {
+        let input = try Self.pipeEnds()
+        defer { for end in [input.reading, input.writing] { try? end.close() } }
+        let sending = try Run(["send", "q"], input: [], in: directory, streams: (input.reading, nil))
+        try input.writing.writeAll([1, 2, 3])
+        do {
+            var receiver = try ByteReceiver(from: "q", options: QueueOptions(directory: directory.objects))
+            try await eventually("the message") { try receiver.tryReceive { $0.byteCount }?.get() == 3 }
+        }
+        let outcome = try await sending.outcome()
+        #expect(outcome.status == 5)
+        #expect(outcome.error == "ipc: the receiver has closed the queue; all 3 bytes sent had been received\n")
+        #expect(try directory.names() == [])
+    }
+
+    @Test("T1 each receiver that runs gets what one sender has left") func leftBehind() async throws {
+        for byte in [1, 2] as [UInt8] {
+            let sent = try await Run(["send", "--no-wait", "q"], input: [byte], in: directory).outcome()
+            #expect(sent.status == 0)
+        }
+        for byte in [1, 2] as [UInt8] {
+            let received = try await ipc(["receive", "q"])
+            #expect(received.status == 0 && received.output == [byte])
+        }
+        #expect(try directory.names() == [])
+    }
+
     @Test("T1 what is sent is received, whoever starts first", arguments: [0, 1, 4096, 5_000_000], [true, false])
     func transfer(size: Int, receiverFirst: Bool) async throws {
         var random = SeededGenerator(for: "transfer")

@@ -247,7 +247,7 @@ extension SegmentFile {
             guard status.permissions.isDisjoint(with: [.otherWrite]) else {
                 return InterprocessError(
                     .wrongMode, operation, label,
-                    "everybody may write to it (mode \(octal(status.permissions))); remove it, or run chmod o-w")
+                    "everybody may write to it (mode \(octal(status.permissions))); remove it, or run chmod o-w, or use a directory that is meant for all with owners: .anyone")
             }
         }
         guard status.permissions.isDisjoint(with: [.ownerExecute, .groupExecute, .otherExecute]) else {
@@ -379,6 +379,13 @@ extension SegmentFile {
             throw InterprocessError(
                 .invalidArgument, "create", place.label,
                 "the permissions \(octal(permissions)) are impossible: a segment is readable and writable by its owner, and never executable"
+            )
+        }
+        // What opening refuses is not made: whoever comes second would be told, far from the mistake.
+        guard !place.directory.isUsersOwn || permissions.isDisjoint(with: .otherWrite) else {
+            throw InterprocessError(
+                .invalidArgument, "create", place.label,
+                "with the permissions \(octal(permissions)) everybody may write to it, and opening such an object in the user's own directory is refused; leave that permission out, or use a directory that is meant for all, ObjectDirectory(at:owners: .anyone)"
             )
         }
     }
