@@ -188,6 +188,15 @@ import Testing
         defer { for end in [input.reading, input.writing] { try? end.close() } }
         let sending = try Run(["send", "q"], input: [], in: directory, streams: (input.reading, nil))
         try input.writing.writeAll([1, 2, 3])
+        try await eventually("the message") { (try? directory.objects.status(of: "q").details?.queue?.get().waiting) == 1 }
+        // Asleep, with room in the queue: it reads. A sender that is not there yet would find the close by itself.
+        let state = FilePath("/proc/\(sending.pid)/stat")
+        try await eventually("the sender at its input") {
+            let file = OwnedDescriptor(owning: try FileDescriptor.open(state, .readOnly, options: .closeOnExec))
+            var text = [UInt8](repeating: 0, count: 100)
+            _ = try unsafe text.withUnsafeMutableBytes { try unsafe file.descriptor.readWaiting(into: $0) }
+            return String(decoding: text, as: UTF8.self).contains("(ipc) S ")
+        }
         do {
             var receiver = try ByteReceiver(from: "q", options: QueueOptions(directory: directory.objects))
             try await eventually("the message") { try receiver.tryReceive { $0.byteCount }?.get() == 3 }

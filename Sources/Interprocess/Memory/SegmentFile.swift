@@ -247,7 +247,8 @@ extension SegmentFile {
             guard status.permissions.isDisjoint(with: [.otherWrite]) else {
                 return InterprocessError(
                     .wrongMode, operation, label,
-                    "everybody may write to it (mode \(octal(status.permissions))); remove it, or run chmod o-w, or use a directory that is meant for all with owners: .anyone")
+                    "everybody may write to it (mode \(octal(status.permissions))); remove it, or run chmod o-w, or use a directory that is meant for all with owners: .anyone"
+                )
             }
         }
         guard status.permissions.isDisjoint(with: [.ownerExecute, .groupExecute, .otherExecute]) else {
