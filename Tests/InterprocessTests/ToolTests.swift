@@ -313,4 +313,11 @@ import Testing
         let document = here.removingLastComponent().removingLastComponent().appending("Documentation").appending("Layout")
         #expect(try await ipc(["layout", "--markdown"]).output == Run.read(document.appending("layout-1.md")))
     }
+
+    @Test("P7 the README's first programs are the example's", arguments: ["Sender", "Receiver"]) func examples(side: String) throws {
+        let root = FilePath("\(#filePath)").removingLastComponent().removingLastComponent().removingLastComponent()
+        let program = try Run.read(root.appending("Examples/01-Queue/\(side)/\(side).swift"))
+        let readme = String(decoding: try Run.read(root.appending("README.md")), as: UTF8.self)
+        #expect(readme.contains("```swift\n\(String(decoding: program, as: UTF8.self))```\n"))
+    }
 }
