@@ -106,6 +106,20 @@ import Testing
         _ = (segment, kept)
     }
 
+    @Test("N8 one object that cannot be collected keeps no other from it, and is said") func failingCollection() throws {
+        let segment = try Segment.create("a", size: 100, in: directory.objects)
+        for name in ["dead-1", "dead-2", "dead-3"] { try leaveBehind("a", as: name) }
+        let opensBefore = 1 + 1 + 4 + 1  // the directory, its listing, each object to be looked at, the directory for the first
+        let error = refusal {
+            _ = try SystemCallFaults.withFault("open", .permissionDenied, afterSkipping: opensBefore) {
+                try directory.objects.collectGarbage()
+            }
+        }
+        #expect(error?.code == .system && error?.object == "dead-1" && error?.errno == .permissionDenied)
+        #expect(try directory.names() == ["a", "dead-1"])
+        _ = segment
+    }
+
     @Test("N8 a file of any name is listed, told from all others, and can be removed by what is printed") func strangeNames() throws {
         var random = SeededGenerator(for: "strange names")
         let alphabet: [UInt8] = [0x01, 0x0a, 0x1b, 0x20, 0x2e, 0x41, 0x5c, 0x66, 0x78, 0x7f, 0x80, 0xc3, 0xa4, 0xe2, 0x80, 0xae, 0xff]
