@@ -280,7 +280,8 @@ import Testing
         for path in [directory.path(of: "copy"), directory.path.appending(strange)] { try Run.write(bytes, to: path) }
         let list = try await ipc(["list"]).text
         #expect(list.contains("\n\\xffA ") && list.contains("\ncopy ") && list.contains("it was made as 'dead'"), "\(list)")
-        #expect(try await ipc(["list", "--json"]).text.contains("\"name\":\"\\\\xffA\""))
+        let json = try await ipc(["list", "--json"]).text
+        #expect(json.contains("\"name\":\"\\\\xffA\"") && json.contains("with \\\"ipc remove '\\\\xffA'\\\""), "\(json)")
         let nothing = "There is nothing to remove in \(directory.path).\n"
         #expect(try await ipc(["gc", "--dry-run"]).text == nothing)
         #expect(try await ipc(["gc"]).text == nothing)
