@@ -81,6 +81,19 @@ struct DirectoryTests {
         #expect(try directory.entries().isEmpty)
     }
 
+    @Test("a test's directory goes with what is in it, whatever that is called") func removal() throws {
+        let name = try #require(FilePath.Component(platformString: [CChar(bitPattern: 0xff), 0]))
+        var path = FilePath()
+        do {
+            let other = try TemporaryDirectory()
+            path = other.path
+            try FileDescriptor.open(
+                path.appending(name), .writeOnly, options: [.create, .closeOnExec], permissions: .ownerReadWrite
+            ).close()
+        }
+        #expect(throws: Errno.noSuchFileOrDirectory) { _ = try Directory(opening: path) }
+    }
+
     @Test("no descriptor is inherited by programs that this process starts")
     func closeOnExec() throws {
         let directory = try Directory(opening: temporary.path)

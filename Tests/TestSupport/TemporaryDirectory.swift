@@ -28,8 +28,9 @@ public final class TemporaryDirectory: Sendable {
 public func removeTree(_ path: FilePath) {
     if let directory = try? Directory(opening: path), let names = try? directory.entries() {
         for name in names { removeTree(path.appending(name)) }
-        unsafe _ = rmdir(path.string)
+        unsafe _ = path.withPlatformString { unsafe rmdir($0) }
     } else {
-        unsafe _ = unlink(path.string)
+        // Of any bytes: as text the name may be another.
+        unsafe _ = path.withPlatformString { unsafe unlink($0) }
     }
 }
