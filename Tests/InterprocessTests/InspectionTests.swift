@@ -121,7 +121,7 @@ import Testing
     }
 
     @Test("N8 a file of any name is listed, told from all others, and can be removed by what is printed") func strangeNames() throws {
-        var random = SeededGenerator(for: "strange names")
+        var random = SeededRandom(for: "strange names")
         let alphabet: [UInt8] = [0x01, 0x0a, 0x1b, 0x20, 0x2e, 0x41, 0x5c, 0x66, 0x78, 0x7f, 0x80, 0xc3, 0xa4, 0xe2, 0x80, 0xae, 0xff]
         var names: Set<[UInt8]> = [[0xff], [0xfe]]
         for text in ["\\xff", "a\\b", "\u{e4}", " a", "a "] { names.insert(Array(text.utf8)) }
