@@ -106,6 +106,17 @@ import Testing
         #expect(try directory.names() == [])
     }
 
+    @Test("T1 C3 list says how many messages a queue has dropped")
+    func dropped() async throws {
+        var sender = try Sender<UInt64>(
+            to: "lossy", capacity: 1, options: QueueOptions(directory: directory.objects, overflow: .dropNewest))
+        for number in 0..<1000 { try await sender.send(UInt64(number)) }
+        let text = try await ipc(["list"]).text
+        #expect(text.contains("\(sender.waiting), \(1000 - sender.waiting) dropped"), "\(text)")
+        let json = try await ipc(["list", "--json"]).text
+        #expect(json.contains("\"dropped\":\(1000 - sender.waiting)"), "\(json)")
+    }
+
     @Test("T1 a capacity that no segment can have is a wrong argument, and the largest is said", arguments: ["1T", "1024G", "99T"])
     func largestCapacity(_ text: String) async throws {
         let outcome = try await ipc(["send", "x", "--capacity", text])

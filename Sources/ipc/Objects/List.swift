@@ -36,7 +36,8 @@ struct List: ParsableCommand {
         }
         let waiting =
             switch details.queue {
-            case .success(let statistics): "\(statistics.waiting)"
+            case .success(let statistics):
+                statistics.dropped == 0 ? "\(statistics.waiting)" : "\(statistics.waiting), \(statistics.dropped) dropped"
             case .failure: "?"
             case nil: ""
             }
