@@ -79,9 +79,9 @@ final class DroppingReader: @unchecked Sendable {
         }
     }
 
-    /// Takes a control record. If the sender has dropped it meanwhile, that is as good.
-    func pass(_ seen: NamedProgress, to after: QueueWalk.Place) {
-        _ = words.advance(from: seen, to: after, entries: QueueWords.receiverEntries)
+    /// Takes a control record. False if the sender has dropped it meanwhile.
+    func pass(_ seen: NamedProgress, to after: QueueWalk.Place) -> Bool {
+        words.advance(from: seen, to: after, entries: QueueWords.receiverEntries)
     }
 
     /// Whether there is something to take. May say yes for nothing while the sender drops.

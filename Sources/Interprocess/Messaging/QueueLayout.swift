@@ -34,6 +34,8 @@ struct RecordHeader: Equatable {
     var check: UInt64 { word >> 40 & Self.checkMask }
     var length: Int { Int(word & Self.lengthMask) }
     var previousPeerBits: UInt32 { UInt32(truncatingIfNeeded: word) }
+    /// Of a control record: whether it says that the session before it has ended, as each does.
+    var followsEnding: Bool { previousEnding == .closed || previousEnding == .died }
     var previousEnding: RoleEnding? { RoleEnding(rawValue: UInt8(truncatingIfNeeded: word >> 32)) }
 }
 

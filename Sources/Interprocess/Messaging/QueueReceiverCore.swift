@@ -29,6 +29,8 @@ struct QueueReceiverCore: ~Copyable {
     /// If the queue drops the oldest: how records get into the ring that this core reads, which is then a private one.
     let dropping: DroppingReader?
     private var backOff: BackOff
+    /// The session of the last control record.
+    private var heard: UInt32?
     /// The sender's session whose ending this receiver has reported itself: it goes on reporting it until another sender comes.
     private var ended: (session: UInt32, ending: End)?
 
@@ -140,8 +142,10 @@ struct QueueReceiverCore: ~Copyable {
                         begin(place, end: end)
                         continue
                     case .control(let header, let seen, let after):
+                        guard isPossible(header) else { return .damaged("header") }
                         let end = hearControl(header)
-                        dropping.pass(seen, to: after)
+                        // If the sender has dropped it meanwhile, it says it again.
+                        if !dropping.pass(seen, to: after) { heard = nil }
                         if let end { return .end(end) }
                         continue
                     case .damaged(let field): return .damaged(field)
@@ -155,6 +159,7 @@ struct QueueReceiverCore: ~Copyable {
             }
             guard header.isPublished else { return .damaged("header") }
             if header.isControl {
+                guard isPossible(header) else { return .damaged("header") }
                 let end = hearControl(header)
                 take(bytes: UInt64(alignment), messages: 0, remaining: 0)
                 if let end { return .end(end) }
@@ -179,11 +184,21 @@ struct QueueReceiverCore: ~Copyable {
         if waker.needsAttention { wakeSender(at: end) }
     }
 
+    /// Whether this can be the next record that says that a session begins: one that had come by now, after the last one that was heard of, and
+    /// that follows an ended one. So no pattern of bytes leads round the ring for ever.
+    private func isPossible(_ control: RecordHeader) -> Bool {
+        let session = UInt32(control.check)
+        guard control.followsEnding, !session.isSession(after: self.session.other.current.session)
+        else { return false }
+        return heard.map { session.isSession(after: $0) } ?? true
+    }
+
     /// Notes what the record that says that a session begins has to say; to be called before the record is taken. Returns the ending of the
     /// session before if nobody has been told.
     private mutating func hearControl(_ header: RecordHeader) -> End? {
         let session = UInt32(header.check)
         let previous = (session &- 1) & RoleWord.sessionMask
+        heard = session
         ended = nil
         guard previous.isSession(after: reported) else { return nil }
         self.session.words.reported.storeRelease(UInt64(previous))

@@ -127,7 +127,10 @@ struct QueueWalk {
         let header = unsafe RecordHeader(word: SharedUInt64(at: mapping.data + offset + alignment - 8).loadAcquire())
         guard header.word != 0 else { return nil }
         guard header.isPublished else { throw QueueDamage(field: "header") }
-        if header.isControl { return (place.moved(to: place.position &+ a, messages: 0), header) }
+        if header.isControl {
+            guard header.followsEnding else { throw QueueDamage(field: "header") }
+            return (place.moved(to: place.position &+ a, messages: 0), header)
+        }
         guard header.check == place.sequence & RecordHeader.checkMask else { throw QueueDamage(field: "header.sequence") }
         guard let count = messages(in: header.length) else { throw QueueDamage(field: "header.length") }
         let size = RecordGeometry.size(payload: header.length, alignment: alignment)
