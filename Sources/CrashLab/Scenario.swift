@@ -1,0 +1,136 @@
+public import Interprocess
+public import SystemPackage
+
+/// One operation that is killed, and everything that must hold then.
+///
+/// ```swift
+/// Scenario("queue.send", "a sender killed in send", segments: ["q"]) { site in
+///     let receiving = try Receiving(site)                  // lives through all kills
+///     return Survivor(goOn: { try receiving.takeEverythingOfTheDead() })
+/// } victim: { victim in
+///     var sender = try Sender<Numbered>(to: "q", options: victim.site.options)
+///     try sender.send(Numbered(0))                         // once before, so that everything is bound
+///     try victim.step { try sender.send(Numbered(1)) }     // killed in here
+/// }
+/// ```
+///
+/// Every closure runs in a process of its own, forked from one that has not used the library.
+public struct Scenario: Sendable {
+    public let name: String
+    public let summary: String
+    /// The files of the site's directory that hold the shared state: they are watched for changes, and scribbled over.
+    public var segments: [String]
+    /// Whether calls of the runtime and the C library are stepped through as well. They must start no threads then.
+    public var stepsIntoCalls: Bool
+    /// Whether the victim's operation is a wait, in which it is killed asleep.
+    public var victimWaits: Bool
+    /// Makes the shared state, and stays through the kills of many victims.
+    public var survivor: @Sendable (Site) throws -> Survivor
+    /// The operation, inside of ``Victim/step(_:)``.
+    public var victim: @Sendable (Victim) throws -> Void
+    /// Processes that are asleep at the object when the victim is killed, and must come to their end.
+    public var sleepers: [@Sendable (Bystander) throws -> Void]
+    /// A process that acts at the very point where the victim has stopped, before that is killed.
+    public var third: (@Sendable (Bystander) throws -> Void)?
+    /// The operation on shared bytes that are overwritten in the middle of it: makes everything itself, and calls ``Victim/step(_:)``.
+    public var scribbled: (@Sendable (Victim) throws -> Void)?
+    /// Processes that are killed at any moment while all of them are at work.
+    public var storm: Storm?
+
+    public init(
+        _ name: String, _ summary: String, segments: [String] = [], stepsIntoCalls: Bool = false, victimWaits: Bool = false,
+        survivor: @escaping @Sendable (Site) throws -> Survivor, victim: @escaping @Sendable (Victim) throws -> Void,
+        sleepers: [@Sendable (Bystander) throws -> Void] = [], third: (@Sendable (Bystander) throws -> Void)? = nil,
+        scribbled: (@Sendable (Victim) throws -> Void)? = nil, storm: Storm? = nil
+    ) {
+        self.name = name
+        self.summary = summary
+        self.segments = segments
+        self.stepsIntoCalls = stepsIntoCalls
+        self.victimWaits = victimWaits
+        self.survivor = survivor
+        self.victim = victim
+        self.sleepers = sleepers
+        self.third = third
+        self.scribbled = scribbled
+        self.storm = storm
+    }
+
+    public var modes: [Mode] {
+        Mode.allCases.filter { mode in
+            switch mode {
+            case .kill: true
+            case .contended: !sleepers.isEmpty || third != nil
+            case .asleep: victimWaits
+            case .scribble: scribbled != nil
+            case .storm: storm != nil
+            }
+        }
+    }
+}
+
+/// How a scenario is run.
+public enum Mode: String, CaseIterable, Sendable {
+    /// The victim is alone and is killed after its n-th instruction.
+    case kill
+    /// The same while others sleep at the object, and with a third process that acts at that point.
+    case contended
+    /// The victim is killed while it sleeps in its operation.
+    case asleep
+    /// The shared bytes are overwritten after the n-th instruction; the operation must end.
+    case scribble
+    /// Processes that work against one another are killed at random moments.
+    case storm
+}
+
+/// Where a scenario takes place. What the closures of one trial share, all in memory that outlives each of them.
+public struct Site: Sendable {
+    /// Empty at first; removed afterwards.
+    public let directory: ObjectDirectory
+    /// What the processes write down of what they are about to do and have done.
+    public let ledger: Ledger
+    /// Random numbers of this trial.
+    public let seed: UInt64
+
+    public func path(_ name: String) -> FilePath { directory.path.appending(name) }
+}
+
+/// What the survivor of a scenario does around each death. It throws when something does not hold; not coming back is found by the lab.
+public struct Survivor {
+    let prepare: () throws -> Void
+    let rouse: (() throws -> Void)?
+    let goOn: () throws -> Void
+
+    /// - Parameters:
+    ///   - prepare: before a victim.
+    ///   - rouse: lets a victim go on that sleeps before its point.
+    ///   - goOn: after the death: go on, validate, and check the invariant.
+    public init(prepare: @escaping () throws -> Void = {}, rouse: (() throws -> Void)? = nil, goOn: @escaping () throws -> Void) {
+        self.prepare = prepare
+        self.rouse = rouse
+        self.goOn = goOn
+    }
+}
+
+/// What must hold does not.
+public struct Violation: Error, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+
+    /// Throws unless `condition` holds.
+    public static func unless(_ condition: Bool, _ description: @autoclosure () -> String) throws {
+        if !condition { throw Violation(description()) }
+    }
+}
+
+/// Processes at work that are killed at random.
+public struct Storm: Sendable {
+    public let processes: Int
+    /// Works until the site's ledger says stop. The number is the process's own, 0 up to ``processes``.
+    public let worker: @Sendable (Bystander, Int) throws -> Void
+
+    public init(processes: Int, worker: @escaping @Sendable (Bystander, Int) throws -> Void) {
+        self.processes = processes
+        self.worker = worker
+    }
+}

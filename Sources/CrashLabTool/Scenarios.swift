@@ -1,0 +1,4 @@
+import CrashLab
+
+/// Every scenario of the library.
+let allScenarios: [Scenario] = queueScenarios
