@@ -94,6 +94,19 @@ let package = Package(
         .target(
             name: "QueueTestSupport", dependencies: ["Interprocess", "InterprocessSystem"], path: "Tests/QueueTestSupport",
             swiftSettings: strict),
+        // What the crash lab must find.
+        .target(name: "CCrashLabSubjects", path: "Tests/CCrashLabSubjects"),
+        .executableTarget(
+            name: "CrashLabSubjects",
+            dependencies: ["CCrashLabSubjects", "CrashLab", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Tests/CrashLabSubjects", swiftSettings: strict),
+        .testTarget(
+            name: "CrashLabTests",
+            dependencies: [
+                "CrashLab", "CrashLabSubjects", "crashlab", "TestSupport", "InterprocessSystem",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "InterprocessSystemTests",
             dependencies: [

@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,3 +32,4 @@ void cl_symbol(uint64_t address, char *name, size_t size, uint64_t *offset) {
 extern char *swift_demangle(const char *name, size_t length, char *buffer, size_t *size, uint32_t flags) __attribute__((weak));
 
 char *cl_demangle(const char *name) { return swift_demangle ? swift_demangle(name, strlen(name), NULL, NULL, 0) : NULL; }
+void cl_free(void *memory) { free(memory); }

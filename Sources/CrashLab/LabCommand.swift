@@ -22,12 +22,10 @@ public enum CrashLab {
 
 struct LabCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: ChildProcess.currentProgram.string == "" ? "crashlab" : ProcessIdentityName.current,
+        commandName: ProcessIdentity.currentProgramName,
         abstract: "Kill processes at every instruction of an operation, and see whether the others go on.",
         subcommands: [List.self, Run.self, Work.self])
 }
-
-enum ProcessIdentityName { static var current: String { "crashlab" } }
 
 extension LabCommand {
     struct List: ParsableCommand {

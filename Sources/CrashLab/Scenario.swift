@@ -40,7 +40,7 @@ public struct Scenario: Sendable {
     public init(
         _ name: String, _ summary: String, segments: [String] = [], stepsIntoCalls: Bool = false, victimWaits: Bool = false,
         survivor: @escaping @Sendable (Site) throws -> Survivor, victim: @escaping @Sendable (Victim) throws -> Void,
-        sleepers: [@Sendable (Bystander) throws -> Void] = [], third: (@Sendable (Bystander) throws -> Void)? = nil,
+        sleepers sleeper: (@Sendable (Bystander) throws -> Void)? = nil, third: (@Sendable (Bystander) throws -> Void)? = nil,
         scribbled: (@Sendable (Victim) throws -> Void)? = nil, storm: Storm? = nil
     ) {
         self.name = name
@@ -50,7 +50,7 @@ public struct Scenario: Sendable {
         self.victimWaits = victimWaits
         self.survivor = survivor
         self.victim = victim
-        self.sleepers = sleepers
+        sleepers = sleeper.map { [$0] } ?? []
         self.third = third
         self.scribbled = scribbled
         self.storm = storm

@@ -16,6 +16,8 @@ struct Worker {
 
     func run() throws {
         cl_prepare_process()
+        // Children inherit it. In a process of two threads, as they are, the kernel waits tens of milliseconds for every processor.
+        try? ProcessBarrier.register()
         let board = Board()
         var stage: Stage?
         var seed = ""
@@ -73,4 +75,11 @@ struct Place: CustomStringConvertible {
     private static func text(_ characters: [CChar]) -> String {
         String(decoding: characters.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
+}
+
+/// The name of a Swift symbol as a person writes it.
+func demangled(_ symbol: String) -> String {
+    guard let text = unsafe cl_demangle(symbol) else { return symbol }
+    defer { unsafe cl_free(text) }
+    return unsafe String(cString: text)
 }

@@ -78,5 +78,6 @@ int cl_module(uint64_t address, char *path, size_t size, uint64_t *offset);
 void cl_symbol(uint64_t address, char *name, size_t size, uint64_t *offset);
 // The name of a Swift symbol as a person writes it, to be given back by free; NULL if it is none.
 char *cl_demangle(const char *name);
+void cl_free(void *memory);
 
 #endif
