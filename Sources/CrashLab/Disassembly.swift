@@ -18,7 +18,10 @@ enum Disassembly {
         let file = String(place[..<plus])
         let name = file.split(separator: "/").last.map(String.init) ?? file
         let short = "\(name)\(place[plus...])"
-        guard let listing = try? output(of: "/usr/bin/objdump", ["-d", "--no-show-raw-insn", "-C", "--start-address=\(address)", "--stop-address=\(address + 16)", file])
+        guard
+            let listing = try? output(
+                of: "/usr/bin/objdump",
+                ["-d", "--no-show-raw-insn", "-C", "--start-address=\(address)", "--stop-address=\(address + 16)", file])
         else { return short }
         let lines = listing.split(separator: "\n")
         // "00000000000012f0 <symbol+0x10>:" and then "    12f0:	mov ..."
@@ -26,7 +29,8 @@ enum Disassembly {
         let symbol = lines[index].drop { $0 != "<" }.dropFirst().dropLast(2)
         let instruction = lines[index + 1].split(separator: "\t").dropFirst().joined(separator: " ")
         let end = symbol.lastIndex(of: "+") ?? symbol.endIndex
-        return "\(short) <\(demangled(String(symbol[..<end])))\(symbol[end...])> \(instruction.split(separator: " ").joined(separator: " "))"
+        return
+            "\(short) <\(demangled(String(symbol[..<end])))\(symbol[end...])> \(instruction.split(separator: " ").joined(separator: " "))"
     }
 
     private static func output(of program: FilePath, _ arguments: [String]) throws -> String {

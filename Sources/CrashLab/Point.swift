@@ -58,7 +58,8 @@ public struct Point: Sendable, Hashable, CustomStringConvertible {
     /// The plan of a victim to which `deed` is done at this point.
     func plan(_ deed: cl_deed, stepsIntoCalls: Bool, seed: UInt64) -> cl_plan {
         var plan = cl_plan(
-            instruction: -1, change: -1, after: 0, deed: Int32(deed.rawValue), over_calls: stepsIntoCalls ? 0 : 1, pattern: pattern ?? 0, seed: seed)
+            instruction: -1, change: -1, after: 0, deed: Int32(deed.rawValue), over_calls: stepsIntoCalls ? 0 : 1, pattern: pattern ?? 0,
+            seed: seed)
         switch moment {
         case .instruction(let number): plan.instruction = number
         case .change(let change, let after): (plan.change, plan.after) = (change, after)

@@ -14,7 +14,8 @@ struct Report {
                 lines.append("FAILED \(outcome.scenario) \(outcome.mode) at \(failure.point): \(failure.text)")
                 if failure.place != "-" { lines.append("  at \(Disassembly.describe(failure.place))") }
                 lines.append(
-                    "  again: \(CommandLine.arguments[0]) run \(outcome.scenario) --mode \(outcome.mode) --point \(failure.point) --seed \(seed)")
+                    "  again: \(CommandLine.arguments[0]) run \(outcome.scenario) --mode \(outcome.mode) --point \(failure.point) --seed \(seed)"
+                )
             }
         }
         let width = max(8, outcomes.map(\.scenario.count).max() ?? 0)

@@ -74,4 +74,11 @@ public struct Bystander: Sendable {
         actor.reach(.paused)
         _ = actor.awaitOrder()
     }
+
+    /// Ends this process by SIGKILL, with everything that it has open.
+    public func die() -> Never {
+        actor.reach(.ended)
+        cl_kill(ProcessIdentity.current().pid, Signal.kill)
+        endProcessAtOnce(status: 70)
+    }
 }

@@ -130,7 +130,9 @@ final class LabRun: Sendable {
                     $0.outcomes[job.outcome].nanoseconds += time
                     $0.current = "\(outcome.scenario) \(outcome.mode)"
                 }
-                if let failure = answer.failure { record(Outcome.Failure(point: job.point, text: failure, place: answer.place), job.outcome) }
+                if let failure = answer.failure {
+                    record(Outcome.Failure(point: job.point, text: failure, place: answer.place), job.outcome)
+                }
             }
         } catch {
             state.withLock { $0.error = "\(error)" }

@@ -24,10 +24,14 @@ public struct Scenario: Sendable {
     public var stepsIntoCalls: Bool
     /// Whether the victim's operation is a wait, in which it is killed asleep.
     public var victimWaits: Bool
+    /// Whether the operation makes no sense without the sleepers.
+    public var needsSleepers: Bool
     /// Makes the shared state, and stays through the kills of many victims.
     public var survivor: @Sendable (Site) throws -> Survivor
     /// The operation, inside of ``Victim/step(_:)``.
     public var victim: @Sendable (Victim) throws -> Void
+    /// A process that calls ``Bystander/die()`` before the victim begins.
+    public var dead: (@Sendable (Bystander) throws -> Void)?
     /// Processes that are asleep at the object when the victim is killed, and must come to their end.
     public var sleepers: [@Sendable (Bystander) throws -> Void]
     /// A process that acts at the very point where the victim has stopped, before that is killed.
@@ -39,7 +43,9 @@ public struct Scenario: Sendable {
 
     public init(
         _ name: String, _ summary: String, segments: [String] = [], stepsIntoCalls: Bool = false, victimWaits: Bool = false,
-        survivor: @escaping @Sendable (Site) throws -> Survivor, victim: @escaping @Sendable (Victim) throws -> Void,
+        needsSleepers: Bool = false,
+        survivor: @escaping @Sendable (Site) throws -> Survivor, dead: (@Sendable (Bystander) throws -> Void)? = nil,
+        victim: @escaping @Sendable (Victim) throws -> Void,
         sleepers sleeper: (@Sendable (Bystander) throws -> Void)? = nil, third: (@Sendable (Bystander) throws -> Void)? = nil,
         scribbled: (@Sendable (Victim) throws -> Void)? = nil, storm: Storm? = nil
     ) {
@@ -48,7 +54,9 @@ public struct Scenario: Sendable {
         self.segments = segments
         self.stepsIntoCalls = stepsIntoCalls
         self.victimWaits = victimWaits
+        self.needsSleepers = needsSleepers
         self.survivor = survivor
+        self.dead = dead
         self.victim = victim
         sleepers = sleeper.map { [$0] } ?? []
         self.third = third
@@ -59,7 +67,7 @@ public struct Scenario: Sendable {
     public var modes: [Mode] {
         Mode.allCases.filter { mode in
             switch mode {
-            case .kill: true
+            case .kill: !needsSleepers
             case .contended: !sleepers.isEmpty || third != nil
             case .asleep: victimWaits
             case .scribble: scribbled != nil

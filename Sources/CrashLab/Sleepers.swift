@@ -26,7 +26,7 @@ extension Child {
             if let status = ending(), actor.reached != .ended { throw Violation("the third process ended with status \(status)") }
             guard MonotonicInstant.now < deadline else { throw Hang("the third process: \(activity)") }
             actor.awaitMilestone(after: actor.reached, for: .microseconds(200))
-            asleep = isAsleep ? asleep + 1 : 0
+            asleep = isBlocked ? asleep + 1 : 0
         }
     }
 

@@ -48,6 +48,12 @@ extension Stage {
 
     private func kill(at point: Point, isContended: Bool) throws {
         try survivor(.prepare, "prepare")
+        if let dead = scenario.dead {
+            let child = bystander(2, dead)
+            guard child.awaitEnding(until: deadline) == 128 + Signal.kill else {
+                throw Violation("the one that was to die: \(child.actor.text)")
+            }
+        }
         let hasThird = isContended && scenario.third != nil
         let plan = point.plan(
             point == .end ? CL_COUNT : hasThird ? CL_STOP : CL_KILL, stepsIntoCalls: scenario.stepsIntoCalls, seed: site.seed)
@@ -91,7 +97,9 @@ extension Stage {
         var status: Int32?
         repeat {
             status = victim.awaitEnding(until: min(limit, scenario.victimWaits ? .now.advanced(by: .milliseconds(5)) : limit))
-            if status == nil, scenario.victimWaits, victim.actor.reached == .ready, victim.isAsleep { try survivor(.rouse, "rouse the victim") }
+            if status == nil, scenario.victimWaits, victim.actor.reached == .ready, victim.isAsleep {
+                try survivor(.rouse, "rouse the victim")
+            }
         } while status == nil && MonotonicInstant.now < limit
         guard let status else { throw Hang("the victim: \(victim.activity)") }
         if status != 128 + Signal.kill {
@@ -127,7 +135,8 @@ extension Stage {
     private func scribble(at point: Point) throws {
         guard let body = scenario.scribbled else { return }
         let plan = point.plan(
-            point == .end ? CL_COUNT : CL_SCRIBBLE, stepsIntoCalls: scenario.stepsIntoCalls, seed: site.seed &+ UInt64(trials) &* 0x9e37_79b9)
+            point == .end ? CL_COUNT : CL_SCRIBBLE, stepsIntoCalls: scenario.stepsIntoCalls,
+            seed: site.seed &+ UInt64(trials) &* 0x9e37_79b9)
         // The same names every time: what the last one left is removed.
         clearDirectory()
         let victim = victim(plan, isGated: false, body)

@@ -46,7 +46,9 @@ struct Worker {
     private func answer(_ finding: Finding) throws {
         let text = finding.failure.map { ($0.split { $0 == "\n" || $0 == "\t" }).joined(separator: " ") } ?? "-"
         let place = finding.failure == nil ? "-" : Place(of: finding).description
-        let words = [finding.failure == nil ? "held" : "failed", "\(finding.length.instructions)", "\(finding.length.changes)", place, text]
+        let words = [
+            finding.failure == nil ? "held" : "failed", "\(finding.length.instructions)", "\(finding.length.changes)", place, text,
+        ]
         _ = try FileDescriptor.standardOutput.writeAll((words.joined(separator: "\t") + "\n").utf8)
     }
 }

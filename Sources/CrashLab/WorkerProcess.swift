@@ -16,7 +16,10 @@ final class WorkerProcess {
         // Symbols are bound at the start, so that no stepped operation finds one; and hashes are the same in every process.
         child = try ChildProcess(
             starting: ChildProcess.currentProgram,
-            arguments: ["work", directory.string, "--patience", "\(patience.components.seconds * 1000 + patience.components.attoseconds / 1_000_000_000_000_000)"],
+            arguments: [
+                "work", directory.string, "--patience",
+                "\(patience.components.seconds * 1000 + patience.components.attoseconds / 1_000_000_000_000_000)",
+            ],
             descriptors: [(toWorker.reading.descriptor, 0), (fromWorker.writing.descriptor, 1)],
             environment: ["LD_BIND_NOW": "1", "SWIFT_DETERMINISTIC_HASHING": "1", "SWIFT_BACKTRACE": "enable=no"])
     }

@@ -36,7 +36,9 @@ enum NumberedBytes {
 
     static func fill(_ bytes: inout MutableRawSpan, _ number: UInt64) {
         unsafe bytes.withUnsafeMutableBytes { target in
-            for index in target.indices { unsafe target[index] = UInt8(truncatingIfNeeded: mixed(number, index / 8) >> UInt64(index % 8 * 8)) }
+            for index in target.indices {
+                unsafe target[index] = UInt8(truncatingIfNeeded: mixed(number, index / 8) >> UInt64(index % 8 * 8))
+            }
         }
     }
 

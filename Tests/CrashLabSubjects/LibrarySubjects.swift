@@ -13,7 +13,9 @@ struct SharedPage: @unchecked Sendable {
 let librarySubjects: [Scenario] = [
     // Unlocking stores and then wakes. Whoever takes the lock between the two writes its own word, so that the kernel, which looks at the word when the unlocker dies, wakes nobody;
     // and its own unlocking knows of no sleeper.
-    Scenario("glibc.robustMutex", "killed in unlock, with a sleeper and a third that takes the lock", segments: ["page"], stepsIntoCalls: true) { site in
+    Scenario(
+        "glibc.robustMutex", "killed in unlock, with a sleeper and a third that takes the lock", segments: ["page"], stepsIntoCalls: true
+    ) { site in
         let page = SharedPage(site)
         return Survivor(
             prepare: { unsafe subject_mutex_make(page.address) },
