@@ -37,7 +37,7 @@ struct Board: @unchecked Sendable {
 /// Words in which the processes of a scenario write down what they are about to do and have done, each in a cache line of its own.
 @safe
 public struct Ledger: @unchecked Sendable {
-    public static let count = 64
+    public static let count = 60
     let base: UnsafeMutableRawPointer
 
     public subscript(index: Int) -> UInt64 {
@@ -50,5 +50,11 @@ public struct Ledger: @unchecked Sendable {
         return unsafe SharedUInt64(at: base + index * 64)
     }
 
-    func clear() { for index in 0..<Self.count { self[index] = 0 } }
+    /// Set when a storm is over.
+    var overWord: SharedUInt64 { unsafe SharedUInt64(at: base + Self.count * 64) }
+
+    func clear() {
+        overWord.storeRelease(0)
+        for index in 0..<Self.count { self[index] = 0 }
+    }
 }

@@ -60,6 +60,8 @@ extension LabCommand {
         var workers: Int?
         @Option(help: "After how many milliseconds something that does not go on hangs.")
         var patience = 10_000
+        @Option(help: "How many kills a storm has.")
+        var kills = 200
         @Option(help: "How many failures of one scenario and mode are enough.")
         var failures = 3
 
@@ -80,7 +82,7 @@ extension LabCommand {
             let settings = RunSettings(
                 modes: mode.isEmpty ? Mode.allCases : mode.compactMap { Mode(rawValue: $0) }, every: all ? 1 : every,
                 points: point.compactMap { Point($0) }, seed: seed, workers: try workers ?? max(1, Processor.allowed().count),
-                patience: .milliseconds(patience), mostFailures: failures)
+                kills: kills, patience: .milliseconds(patience), mostFailures: failures)
             let scenarios = names.isEmpty ? CrashLab.all : names.flatMap { selected($0) }
             let directory = FilePath("/dev/shm/crashlab-\(String(randomUInt64(), radix: 36))")
             _ = try Directory.make(at: directory, mode: .ownerReadWriteExecute)

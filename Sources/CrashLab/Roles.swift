@@ -7,7 +7,7 @@ import SystemPackage
 public final class Victim {
     public let site: Site
     /// `never`, except where shared bytes are overwritten: what waits must come back then, whatever they say.
-    public var deadline: Deadline { isScribbled ? .after(.milliseconds(20)) : .never }
+    public var deadline: Deadline { isScribbled ? .after(.milliseconds(3)) : .never }
 
     private let scenario: Scenario
     private let plan: cl_plan?
@@ -74,6 +74,9 @@ public struct Bystander: Sendable {
         actor.reach(.paused)
         _ = actor.awaitOrder()
     }
+
+    /// Whether a storm is over, and its processes are to end.
+    public var isOver: Bool { site.ledger.overWord.loadAcquire() != 0 }
 
     /// Ends this process by SIGKILL, with everything that it has open.
     public func die() -> Never {

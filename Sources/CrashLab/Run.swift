@@ -9,6 +9,8 @@ struct RunSettings: Sendable {
     var points: [Point]
     var seed: UInt64
     var workers: Int
+    /// How many of a storm.
+    var kills: Int
     var patience: Duration
     /// A scenario and mode is left after so many failures.
     var mostFailures: Int
@@ -104,7 +106,9 @@ final class LabRun: Sendable {
                     choice.every = settings.every ?? max(1, answer.length.instructions / most)
                     points = outcome.mode == .scribble ? choice.scribbles(answer.length) : choice.kills(answer.length)
                 case .asleep: points = Array(repeating: .end, count: settings.every == 1 ? 1000 : 20)
-                case .storm: points = [Point(.seed(settings.seed))]
+                case .storm:
+                    let count = max(1, settings.kills / Storm.killsOfTrial)
+                    points = (0..<count).map { _ in Point(.seed(choice.random.next() >> 16)) }
                 }
             }
             let jobs = points.map { Job(outcome: index, point: $0) }

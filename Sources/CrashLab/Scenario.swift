@@ -67,7 +67,7 @@ public struct Scenario: Sendable {
     public var modes: [Mode] {
         Mode.allCases.filter { mode in
             switch mode {
-            case .kill: !needsSleepers
+            case .kill: !needsSleepers && storm == nil
             case .contended: !sleepers.isEmpty || third != nil
             case .asleep: victimWaits
             case .scribble: scribbled != nil
@@ -133,12 +133,13 @@ public struct Violation: Error, CustomStringConvertible {
 
 /// Processes at work that are killed at random.
 public struct Storm: Sendable {
-    public let processes: Int
-    /// Works until the site's ledger says stop. The number is the process's own, 0 up to ``processes``.
-    public let worker: @Sendable (Bystander, Int) throws -> Void
+    /// What each of them does until ``Bystander/isOver``, again and again from the beginning when it was killed. It ends by itself then, which nothing but the others may hold up.
+    public let workers: [@Sendable (Bystander) throws -> Void]
+    /// What must hold afterwards.
+    public let check: @Sendable (Site) throws -> Void
 
-    public init(processes: Int, worker: @escaping @Sendable (Bystander, Int) throws -> Void) {
-        self.processes = processes
-        self.worker = worker
+    public init(workers: [@Sendable (Bystander) throws -> Void], check: @escaping @Sendable (Site) throws -> Void) {
+        self.workers = workers
+        self.check = check
     }
 }

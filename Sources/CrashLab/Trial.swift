@@ -39,7 +39,7 @@ extension Stage {
         return Child(actor) { try body(Victim(site, scenario, plan: plan, board, actor, isGated: isGated)) }
     }
 
-    private func bystander(_ index: Int, _ body: @escaping @Sendable (Bystander) throws -> Void) -> Child {
+    func bystander(_ index: Int, _ body: @escaping @Sendable (Bystander) throws -> Void) -> Child {
         let (site, actor) = (site, board.actor(index))
         return Child(actor) { try body(Bystander(site: site, actor: actor)) }
     }
@@ -108,7 +108,7 @@ extension Stage {
         if board.reportState.loadAcquire() == UInt32(CL_ENDLESS) { throw Hang("the victim's operation does not end") }
     }
 
-    private func awaitEnd(_ child: Child, _ name: String) throws {
+    func awaitEnd(_ child: Child, _ name: String) throws {
         do {
             guard try child.await([.ended], until: deadline) != nil else {
                 throw Violation("ended by itself with status \(child.ending() ?? 0)")
@@ -149,12 +149,8 @@ extension Stage {
         }
     }
 
-    private func clearDirectory() {
+    func clearDirectory() {
         guard let directory = try? Directory(opening: site.directory.path), let names = try? directory.names() else { return }
         for name in names { try? directory.unlink(name) }
     }
-
-    // MARK: storms
-
-    private func storm(_ point: Point) throws { throw Violation("there are no storms yet") }
 }

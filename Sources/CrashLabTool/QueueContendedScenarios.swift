@@ -57,6 +57,8 @@ let queueContendedScenarios: [Scenario] = [
         sender.close()
         func once() throws { try site.taking(receiver.nextSequence, 1) { _ = try receiver.receive() } }
         for _ in 0..<8 { try once() }
+        let end = try receiver.receive()
+        try Violation.unless(end.map { _ in false } ?? true, "the end was not told")
         // The stepped one is the first of the sleeper's.
         try victim.step {
             try once()

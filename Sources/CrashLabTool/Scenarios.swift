@@ -1,4 +1,4 @@
 import CrashLab
 
 /// Every scenario of the library.
-let allScenarios: [Scenario] = queueSendScenarios + queueReceiveScenarios + queueContendedScenarios + segmentScenarios
+let allScenarios: [Scenario] = queueSendScenarios + queueReceiveScenarios + queueContendedScenarios + queueStormScenarios + segmentScenarios
