@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "CCrashLab.h"
+#include "access.h"
 
 typedef struct {
   uint64_t *bytes, *before;
@@ -23,6 +24,16 @@ void cl_watch(void *bytes, uint64_t count) {
   uint64_t *before = malloc(count);
   memcpy(before, bytes, count);
   watched[watched_count++] = (watched_range){bytes, before, count / 8};
+}
+
+// Where the program sees what is shared; for CL_SCHEDULE.
+static uint64_t shared[CL_SHARED][2];
+static int shared_count;
+
+void cl_share(uint64_t start, uint64_t end) {
+  if (shared_count == CL_SHARED) abort();
+  shared[shared_count][0] = start;
+  shared[shared_count++][1] = end;
 }
 
 // Whether any of the watched bytes differ from the last look. Other processes may write meanwhile: their changes count too.
@@ -100,6 +111,17 @@ static int act(greg_t here) {
   }
 }
 
+// What the C library does with shared bytes, or in the kernel, for the program.
+static int enters_shared_call(greg_t here) {
+  return here == (greg_t)&syscall || here == (greg_t)&memcpy || here == (greg_t)&memmove || here == (greg_t)&memset;
+}
+
+static void await_turn(greg_t here) {
+  report->place = here;
+  stop_here();
+  __atomic_store_n(&report->state, CL_RUNNING, __ATOMIC_SEQ_CST);
+}
+
 static void on_trap(int signal, siginfo_t *info, void *context) {
   (void)signal;
   (void)info;
@@ -134,6 +156,9 @@ static void on_trap(int signal, siginfo_t *info, void *context) {
     is_stepping = 0;
     is_ending = 1;
     return;
+  }
+  if (plan.deed == CL_SCHEDULE && (is_own(here) || !plan.over_calls ? cl_next_is_shared(registers, shared, shared_count) : enters_shared_call(here))) {
+    await_turn(here);
   }
   if (plan.over_calls && before && is_own(before) && !is_own(here) && !returns(before) && here != (greg_t)&swift_release) {
     greg_t *top = (greg_t *)registers[REG_RSP];

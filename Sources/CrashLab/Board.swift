@@ -3,7 +3,7 @@ public import Interprocess
 
 /// Memory of one worker that all its children share with it, and that outlives each of them.
 ///
-///     0      report of the stepped process
+///     0      reports of the stepped processes, 64 bytes each
 ///     4096   ledger
 ///     8192   actors, 2048 bytes each
 @safe
@@ -12,6 +12,7 @@ struct Board: @unchecked Sendable {
     private static let ledgerOffset = 4096
     private static let actorOffset = 8192
     private static let actorSize = 2048
+    private static let reportSize = 64
     static let actors = 24
 
     private let base: UnsafeMutableRawPointer
@@ -21,12 +22,19 @@ struct Board: @unchecked Sendable {
         unsafe base = memory
     }
 
-    var report: UnsafeMutablePointer<cl_report> { unsafe base.assumingMemoryBound(to: cl_report.self) }
+    /// Of the stepped process that is the n-th actor.
+    func report(_ index: Int) -> UnsafeMutablePointer<cl_report> {
+        unsafe (base + index * Self.reportSize).assumingMemoryBound(to: cl_report.self)
+    }
+
     /// The report's futex word.
-    var reportState: SharedUInt32 { unsafe SharedUInt32(at: base + MemoryLayout<cl_report>.offset(of: \.state)!) }
+    func reportState(_ index: Int) -> SharedUInt32 {
+        unsafe SharedUInt32(at: base + index * Self.reportSize + MemoryLayout<cl_report>.offset(of: \.state)!)
+    }
+
     var ledger: Ledger { unsafe Ledger(base: base + Self.ledgerOffset) }
 
-    func clearReport() { unsafe report.initialize(to: cl_report()) }
+    func clearReport(_ index: Int) { unsafe report(index).initialize(to: cl_report()) }
 
     func actor(_ index: Int) -> Actor {
         precondition(index < Self.actors)

@@ -109,10 +109,15 @@ private final class Body {
     }
 }
 
-func smallFile(_ path: String) -> String? {
+func smallFile(_ path: String, limit: Int = 1024) -> String? {
     guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec) else { return nil }
     defer { try? file.close() }
-    var buffer = [UInt8](repeating: 0, count: 1024)
-    guard let count = try? unsafe buffer.withUnsafeMutableBytes({ try unsafe file.read(into: $0) }) else { return nil }
-    return String(decoding: buffer[..<count], as: UTF8.self)
+    // Files of /proc come in pieces.
+    var text: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: min(limit, 4096))
+    while text.count < limit, let count = try? unsafe buffer.withUnsafeMutableBytes({ try unsafe file.read(into: $0) }), count > 0 {
+        text += buffer[..<count]
+        if limit <= 4096 { break }
+    }
+    return String(decoding: text, as: UTF8.self)
 }

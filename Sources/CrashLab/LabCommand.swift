@@ -46,7 +46,7 @@ extension LabCommand {
 
         @Argument(help: "Scenarios; a name that ends in '.' or is a prefix up to one stands for all of them. None: all.")
         var names: [String] = []
-        @Option(help: "kill, contended, asleep, scribble or storm; may be given more than once. All by default.")
+        @Option(help: "kill, contended, asleep, scribble, storm or schedule; may be given more than once. All by default.")
         var mode: [String] = []
         @Option(help: "Every k-th instruction. By default as many as make about 60 points of an operation.")
         var every: Int64?
@@ -62,6 +62,8 @@ extension LabCommand {
         var patience = 10_000
         @Option(help: "How many kills a storm has.")
         var kills = 200
+        @Option(help: "How many schedules a scenario has.")
+        var schedules = 100
         @Option(help: "How many failures of one scenario and mode are enough.")
         var failures = 3
 
@@ -82,7 +84,7 @@ extension LabCommand {
             let settings = RunSettings(
                 modes: mode.isEmpty ? Mode.allCases : mode.compactMap { Mode(rawValue: $0) }, every: all ? 1 : every,
                 points: point.compactMap { Point($0) }, seed: seed, workers: try workers ?? max(1, Processor.allowed().count),
-                kills: kills, patience: .milliseconds(patience), mostFailures: failures)
+                kills: kills, schedules: schedules, patience: .milliseconds(patience), mostFailures: failures)
             let scenarios = names.isEmpty ? CrashLab.all : names.flatMap { selected($0) }
             let directory = FilePath("/dev/shm/crashlab-\(String(randomUInt64(), radix: 36))")
             _ = try Directory.make(at: directory, mode: .ownerReadWriteExecute)

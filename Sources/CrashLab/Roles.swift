@@ -4,6 +4,7 @@ import InterprocessSystem
 import SystemPackage
 
 /// The process that is killed.
+@safe
 public final class Victim {
     public let site: Site
     /// `never`, except where shared bytes are overwritten: what waits must come back then, whatever they say.
@@ -11,23 +12,24 @@ public final class Victim {
 
     private let scenario: Scenario
     private let plan: cl_plan?
-    private let board: Board
+    private let report: UnsafeMutablePointer<cl_report>
     private let actor: Actor
     private let isGated: Bool
 
     /// - Parameters:
     ///   - plan: nil: the operation is run without steps.
     ///   - isGated: whether it waits for an order before its operation.
-    init(_ site: Site, _ scenario: Scenario, plan: cl_plan?, _ board: Board, _ actor: Actor, isGated: Bool) {
+    init(_ site: Site, _ scenario: Scenario, plan: cl_plan?, _ report: UnsafeMutablePointer<cl_report>, _ actor: Actor, isGated: Bool) {
         self.site = site
         self.scenario = scenario
         self.plan = plan
-        self.board = board
+        unsafe self.report = report
         self.actor = actor
         self.isGated = isGated
     }
 
     private var isScribbled: Bool { plan?.deed == Int32(CL_SCRIBBLE.rawValue) }
+    private var isScheduled: Bool { plan?.deed == Int32(CL_SCHEDULE.rawValue) }
 
     /// Runs `body`, the operation, in the middle of which this process is killed. One that comes to its end kills itself then: in no case does anything of the closure's
     /// end in good order.
@@ -38,11 +40,12 @@ public final class Victim {
             try body()
             return finish()
         }
-        for segment in scenario.segments {
+        if isScheduled { shareMappings() }
+        for segment in scenario.segments where !isScheduled {
             var size = 0
             if let bytes = unsafe cl_map_file(site.path(segment).string, &size) { unsafe cl_watch(bytes, UInt64(size)) }
         }
-        unsafe cl_step_begin(&plan, board.report)
+        unsafe cl_step_begin(&plan, report)
         do {
             try body()
         } catch {
@@ -55,8 +58,19 @@ public final class Victim {
         finish()
     }
 
+    /// Tells the stepper where this process has the files of the site.
+    private func shareMappings() {
+        for line in smallFile("/proc/self/maps", limit: 1 << 20)?.split(separator: "\n") ?? []
+        where scenario.segments.contains(where: { line.hasSuffix(site.path($0).string) }) {
+            let numbers = line.prefix { $0 != " " }.split(separator: "-").compactMap { UInt64($0, radix: 16) }
+            if numbers.count == 2 { cl_share(numbers[0], numbers[1]) }
+        }
+    }
+
     private func finish() {
         actor.reach(.ended)
+        // The others of a schedule may need it alive.
+        if isScheduled { _ = actor.awaitOrder() }
         if !isScribbled { cl_kill(ProcessIdentity.current().pid, Signal.kill) }
     }
 }

@@ -11,6 +11,8 @@ struct RunSettings: Sendable {
     var workers: Int
     /// How many of a storm.
     var kills: Int
+    /// How many of each scenario.
+    var schedules: Int
     var patience: Duration
     /// A scenario and mode is left after so many failures.
     var mostFailures: Int
@@ -109,6 +111,7 @@ final class LabRun: Sendable {
                 case .storm:
                     let count = max(1, settings.kills / Storm.killsOfTrial)
                     points = (0..<count).map { _ in Point(.seed(choice.random.next() >> 16)) }
+                case .schedule: points = (0..<settings.schedules).map { _ in Point(.seed(choice.random.next() >> 16)) }
                 }
             }
             let jobs = points.map { Job(outcome: index, point: $0) }

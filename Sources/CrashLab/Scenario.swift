@@ -40,6 +40,8 @@ public struct Scenario: Sendable {
     public var scribbled: (@Sendable (Victim) throws -> Void)?
     /// Processes that are killed at any moment while all of them are at work.
     public var storm: Storm?
+    /// Processes that take turns at their accesses to what is shared.
+    public var schedule: Schedule?
 
     public init(
         _ name: String, _ summary: String, segments: [String] = [], stepsIntoCalls: Bool = false, victimWaits: Bool = false,
@@ -47,7 +49,7 @@ public struct Scenario: Sendable {
         survivor: @escaping @Sendable (Site) throws -> Survivor, dead: (@Sendable (Bystander) throws -> Void)? = nil,
         victim: @escaping @Sendable (Victim) throws -> Void,
         sleepers sleeper: (@Sendable (Bystander) throws -> Void)? = nil, third: (@Sendable (Bystander) throws -> Void)? = nil,
-        scribbled: (@Sendable (Victim) throws -> Void)? = nil, storm: Storm? = nil
+        scribbled: (@Sendable (Victim) throws -> Void)? = nil, storm: Storm? = nil, schedule: Schedule? = nil
     ) {
         self.name = name
         self.summary = summary
@@ -62,16 +64,18 @@ public struct Scenario: Sendable {
         self.third = third
         self.scribbled = scribbled
         self.storm = storm
+        self.schedule = schedule
     }
 
     public var modes: [Mode] {
         Mode.allCases.filter { mode in
             switch mode {
-            case .kill: !needsSleepers && storm == nil
+            case .kill: !needsSleepers && storm == nil && schedule == nil
             case .contended: !sleepers.isEmpty || third != nil
             case .asleep: victimWaits
             case .scribble: scribbled != nil
             case .storm: storm != nil
+            case .schedule: schedule != nil
             }
         }
     }
@@ -89,6 +93,8 @@ public enum Mode: String, CaseIterable, Sendable {
     case scribble
     /// Processes that work against one another are killed at random moments.
     case storm
+    /// Two or three processes, of which one at a time goes on to its next access to what is shared, in random order.
+    case schedule
 }
 
 /// Where a scenario takes place. What the closures of one trial share, all in memory that outlives each of them.
@@ -140,6 +146,24 @@ public struct Storm: Sendable {
 
     public init(workers: [@Sendable (Bystander) throws -> Void], check: @escaping @Sendable (Site) throws -> Void) {
         self.workers = workers
+        self.check = check
+    }
+}
+
+/// Processes that are stepped from one access of the shared bytes, or system call, to the next, one at a time, in an order that a seed decides.
+public struct Schedule: Sendable {
+    /// Each calls ``Victim/step(_:)`` once. What comes before it runs freely, one after the other.
+    public let players: [@Sendable (Victim) throws -> Void]
+    /// Whether one of them is killed in some of the schedules. The others must come to their end then as well.
+    public let mayKill: Bool
+    /// What must hold when all have come to their end.
+    public let check: @Sendable (Site) throws -> Void
+
+    public init(
+        players: [@Sendable (Victim) throws -> Void], mayKill: Bool = false, check: @escaping @Sendable (Site) throws -> Void
+    ) {
+        self.players = players
+        self.mayKill = mayKill
         self.check = check
     }
 }

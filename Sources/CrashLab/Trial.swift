@@ -13,9 +13,11 @@ struct Finding: Sendable {
 }
 
 extension Stage {
+    static let victimIndex = 1
+
     /// One victim, and everything that must hold after its death.
     func run(_ point: Point) -> Finding {
-        board.clearReport()
+        board.clearReport(Self.victimIndex)
         var failure: String?
         do {
             switch mode {
@@ -24,19 +26,22 @@ extension Stage {
             case .asleep: try killAsleep()
             case .scribble: try scribble(at: point)
             case .storm: try storm(point)
+            case .schedule: try schedule(point)
             }
         } catch {
             failure = "\(error)"
         }
-        let report = unsafe board.report.pointee
+        // In a schedule there is no one place.
+        let report = unsafe mode == .schedule ? cl_report() : board.report(Self.victimIndex).pointee
         return Finding(
             length: Length(instructions: Int64(report.instructions), changes: Int64(report.changes)), failure: failure, place: report.place,
             ownPlace: report.own_place)
     }
 
     private func victim(_ plan: cl_plan?, isGated: Bool, _ body: @escaping @Sendable (Victim) throws -> Void) -> Child {
-        let (scenario, site, board, actor) = (scenario, site, board, board.actor(1))
-        return Child(actor) { try body(Victim(site, scenario, plan: plan, board, actor, isGated: isGated)) }
+        let (scenario, site, actor) = (scenario, site, board.actor(Self.victimIndex))
+        let report = unsafe board.report(Self.victimIndex)
+        return Child(actor) { try body(unsafe Victim(site, scenario, plan: plan, report, actor, isGated: isGated)) }
     }
 
     func bystander(_ index: Int, _ body: @escaping @Sendable (Bystander) throws -> Void) -> Child {
@@ -83,11 +88,11 @@ extension Stage {
     private func stops(_ victim: Child) throws -> Bool {
         let limit = deadline
         while true {
-            if board.reportState.loadAcquire() == UInt32(CL_STOPPED) { return true }
+            if board.reportState(Self.victimIndex).loadAcquire() == UInt32(CL_STOPPED) { return true }
             if victim.ending() != nil { return false }
             guard MonotonicInstant.now < limit else { throw Hang("the victim: \(victim.activity)") }
             _ = unsafe try? Futex.wait(
-                board.reportState.rawAddress, while: UInt32(CL_RUNNING), until: .now.advanced(by: .milliseconds(5)))
+                board.reportState(Self.victimIndex).rawAddress, while: UInt32(CL_RUNNING), until: .now.advanced(by: .milliseconds(5)))
         }
     }
 
@@ -105,7 +110,7 @@ extension Stage {
         if status != 128 + Signal.kill {
             throw Violation(victim.actor.reached == .failed ? "the victim: \(victim.actor.text)" : "the victim ended with status \(status)")
         }
-        if board.reportState.loadAcquire() == UInt32(CL_ENDLESS) { throw Hang("the victim's operation does not end") }
+        if board.reportState(Self.victimIndex).loadAcquire() == UInt32(CL_ENDLESS) { throw Hang("the victim's operation does not end") }
     }
 
     func awaitEnd(_ child: Child, _ name: String) throws {
@@ -141,7 +146,7 @@ extension Stage {
         clearDirectory()
         let victim = victim(plan, isGated: false, body)
         guard let status = victim.awaitEnding(until: deadline) else { throw Hang("the operation: \(victim.activity)") }
-        let isEndless = board.reportState.loadAcquire() == UInt32(CL_ENDLESS)
+        let isEndless = board.reportState(Self.victimIndex).loadAcquire() == UInt32(CL_ENDLESS)
         if isEndless { throw Hang("the operation does not end") }
         if victim.actor.reached == .failed { throw Violation(victim.actor.text) }
         guard point == .end ? status == 128 + Signal.kill || status == 0 : status == 0 else {

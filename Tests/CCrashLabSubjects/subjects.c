@@ -142,3 +142,22 @@ void subject_await_count(void *memory, uint32_t number) {
 }
 
 uint32_t subject_counted(const void *memory) { return atomic_load(&((counted *)memory)->count); }
+
+void subject_await_count_blindly(void *memory, uint32_t number) {
+  counted *it = memory;
+  while (atomic_load(&it->count) < number) {
+    atomic_store(&it->has_sleeper, 1);
+    sleep_while(&it->count, atomic_load(&it->count));
+  }
+  atomic_store(&it->has_sleeper, 0);
+}
+
+void subject_add(void *memory, int wrong) {
+  atomic_uint *word = memory;
+  if (!wrong) {
+    atomic_fetch_add(word, 1);
+    return;
+  }
+  unsigned seen = atomic_load(word);
+  atomic_store(word, seen + 1);
+}

@@ -43,6 +43,10 @@ typedef struct cl_report {
 void cl_watch(void *bytes, uint64_t count);
 #define CL_WATCHED 4
 
+// Where the program has shared bytes: CL_SCHEDULE stops before accesses to them.
+void cl_share(uint64_t start, uint64_t end);
+#define CL_SHARED 16
+
 // Runs what follows one instruction at a time up to cl_step_end. x86-64 only; elsewhere nothing is counted.
 void cl_step_begin(const cl_plan *plan, cl_report *report);
 void cl_step_end(void);

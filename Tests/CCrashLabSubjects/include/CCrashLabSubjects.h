@@ -32,4 +32,10 @@ void subject_count(void *memory, int wrong);
 void subject_await_count(void *memory, uint32_t number);
 uint32_t subject_counted(const void *memory);
 
+// As subject_await_count, but wrong: it does not look again after it has set the flag.
+void subject_await_count_blindly(void *memory, uint32_t number);
+
+// Adds one to a number. Wrong: in two steps.
+void subject_add(void *memory, int wrong);
+
 #endif
