@@ -170,7 +170,7 @@ static void on_trap(int signal, siginfo_t *info, void *context) {
   }
 }
 
-void cl_step_begin(const cl_plan *wanted, cl_report *into) {
+static void prepare(const cl_plan *wanted, cl_report *into) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_sigaction = on_trap;
@@ -183,7 +183,16 @@ void cl_step_begin(const cl_plan *wanted, cl_report *into) {
   last = 0;
   look();
   is_stepping = is_ending = 0;
+}
+
+void cl_step_begin(const cl_plan *wanted, cl_report *into) {
+  prepare(wanted, into);
   __asm__ volatile("int3" ::: "memory");
+}
+
+void cl_step_expect(const cl_plan *wanted, cl_report *into) {
+  prepare(wanted, into);
+  is_stepping = 1;
 }
 
 void cl_step_end(void) {
@@ -202,6 +211,7 @@ void cl_step_begin(const cl_plan *plan, cl_report *report) {
   (void)report;
 }
 void cl_step_end(void) {}
+void cl_step_expect(const cl_plan *plan, cl_report *report) { cl_step_begin(plan, report); }
 int cl_can_step(void) { return 0; }
 
 #endif

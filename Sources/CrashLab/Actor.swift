@@ -14,6 +14,7 @@ struct Actor: @unchecked Sendable {
     private let order: SharedUInt32
     private let milestone: SharedUInt32
     private let thread: SharedUInt32
+    private let otherThread: SharedUInt32
 
     init(base: UnsafeMutableRawPointer, size: Int) {
         unsafe self.base = base
@@ -21,6 +22,7 @@ struct Actor: @unchecked Sendable {
         order = unsafe SharedUInt32(at: base)
         milestone = unsafe SharedUInt32(at: base + 4)
         thread = unsafe SharedUInt32(at: base + 8)
+        otherThread = unsafe SharedUInt32(at: base + 12)
     }
 
     // MARK: the worker's side
@@ -48,6 +50,9 @@ struct Actor: @unchecked Sendable {
     /// The thread that does the child's work.
     var threadID: UInt32 { thread.loadAcquire() }
 
+    /// The thread that is to be stepped, if it is not that one.
+    var announcedThread: UInt32 { otherThread.loadAcquire() }
+
     /// What is wrong, if ``reached`` is `failed`.
     var text: String {
         let bytes = unsafe UnsafeRawBufferPointer(start: base + Self.textOffset, count: size - Self.textOffset).prefix { $0 != 0 }
@@ -57,6 +62,9 @@ struct Actor: @unchecked Sendable {
     // MARK: the child's side
 
     func begin() { thread.storeRelease(UInt32(ThreadID.current)) }
+
+    /// That another thread is to be stepped.
+    func announce(thread number: UInt32) { otherThread.storeRelease(number) }
 
     func reach(_ new: Milestone) {
         milestone.storeRelease(new.rawValue)

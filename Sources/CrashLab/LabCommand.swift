@@ -75,6 +75,18 @@ extension LabCommand {
             if failures < 1 || patience < 1 || workers.map({ $0 < 1 }) ?? false { throw ValidationError("a number is too small") }
         }
 
+        /// Before there are other threads.
+        private func removeWhenInterrupted(_ directory: FilePath) throws {
+            let signals = [Signal.interrupt, Signal.terminate, Signal.hangUp].filter { !Signal.isIgnored($0) }
+            guard !signals.isEmpty else { return }
+            Signal.block(signals)
+            try startServiceThread(named: "lab-signals") {
+                let signal = Signal.wait(for: signals)
+                removeTree(directory)
+                Signal.endProcess(by: signal)
+            }
+        }
+
         private func selected(_ name: String) -> [Scenario] {
             CrashLab.all.filter { $0.name == name || $0.name.hasPrefix(name.hasSuffix(".") ? name : name + ".") }
         }
@@ -89,6 +101,7 @@ extension LabCommand {
             let directory = FilePath("/dev/shm/crashlab-\(String(randomUInt64(), radix: 36))")
             _ = try Directory.make(at: directory, mode: .ownerReadWriteExecute)
             defer { removeTree(directory) }
+            try removeWhenInterrupted(directory)
             try write("seed \(seed)\n")
             var bar = ProgressLine()
             let outcomes = try LabRun(scenarios, settings, in: directory).run { done, total, what in
@@ -106,8 +119,10 @@ extension LabCommand {
 
         @Argument var directory: String
         @Option var patience: Int
+        @Option var parent: Int32
 
         func run() throws {
+            guard endWithParent(parent, by: Signal.kill) else { return }
             try Worker(scenarios: CrashLab.all, directory: FilePath(directory), patience: .milliseconds(patience)).run()
         }
     }

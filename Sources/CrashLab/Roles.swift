@@ -34,28 +34,48 @@ public final class Victim {
     /// Runs `body`, the operation, in the middle of which this process is killed. One that comes to its end kills itself then: in no case does anything of the closure's
     /// end in good order.
     public func step(_ body: () throws -> Void) throws {
-        actor.reach(.ready)
-        if isGated { _ = actor.awaitOrder() }
         guard var plan else {
+            actor.reach(.ready)
+            if isGated { _ = actor.awaitOrder() }
             try body()
             return finish()
         }
-        if isScheduled { shareMappings() }
-        for segment in scenario.segments where !isScheduled {
-            var size = 0
-            if let bytes = unsafe cl_map_file(site.path(segment).string, &size) { unsafe cl_watch(bytes, UInt64(size)) }
+        if isScheduled { shareMappings() } else { watchSegments() }
+        if scenario.stepsKeeper {
+            unsafe cl_step_expect(&plan, report)
+            actor.announce(thread: try keeperThread())
         }
-        unsafe cl_step_begin(&plan, report)
+        actor.reach(.ready)
+        if isGated { _ = actor.awaitOrder() }
+        if !scenario.stepsKeeper { unsafe cl_step_begin(&plan, report) }
         do {
             try body()
         } catch {
-            cl_step_end()
+            if !scenario.stepsKeeper { cl_step_end() }
             // Nothing that an operation may say about overwritten bytes is wrong, as long as it says something.
             guard isScribbled else { throw error }
             return finish()
         }
-        cl_step_end()
+        if !scenario.stepsKeeper { cl_step_end() }
         finish()
+    }
+
+    private func watchSegments() {
+        for segment in scenario.segments {
+            var size = 0
+            if let bytes = unsafe cl_map_file(site.path(segment).string, &size) { unsafe cl_watch(bytes, UInt64(size)) }
+        }
+    }
+
+    /// The library's own thread, once it is asleep.
+    private func keeperThread() throws -> UInt32 {
+        for name in try Directory(opening: "/proc/self/task").names() where smallFile("/proc/self/task/\(name)/comm") == "ipc-keeper\n" {
+            while smallFile("/proc/self/task/\(name)/syscall").map({ !$0.hasPrefix("449 ") }) ?? false {
+                sleepThread(for: .microseconds(50))
+            }
+            if let number = UInt32(name) { return number }
+        }
+        throw Violation("the victim has no keeper yet: open something before")
     }
 
     /// Tells the stepper where this process has the files of the site.

@@ -4,7 +4,7 @@ import SystemPackage
 /// What is to be done in one run of the lab.
 struct RunSettings: Sendable {
     var modes: [Mode]
-    /// Every k-th instruction; nil: as many as fit into ``pointsOfShortRun``.
+    /// Every k-th instruction; nil: about ``pointsOfShortRun(_:_:)``.
     var every: Int64?
     var points: [Point]
     var seed: UInt64
@@ -18,7 +18,10 @@ struct RunSettings: Sendable {
     var mostFailures: Int
     var isVerbose = false
 
-    static let pointsOfShortRun: Int64 = 60
+    /// Of one scenario and mode; fewer if it is long, since a kill costs as many steps as its point is late.
+    static func pointsOfShortRun(_ length: Length, _ mode: Mode) -> Int64 {
+        mode == .scribble ? 10 : min(60, max(10, 1_500_000 / max(1, length.instructions)))
+    }
 }
 
 /// What came of one scenario in one mode.
@@ -104,7 +107,7 @@ final class LabRun: Sendable {
                         record(Outcome.Failure(point: .end, text: failure, place: answer.place), index)
                         continue
                     }
-                    let most = outcome.mode == .scribble ? RunSettings.pointsOfShortRun / 6 : RunSettings.pointsOfShortRun
+                    let most = RunSettings.pointsOfShortRun(answer.length, outcome.mode)
                     choice.every = settings.every ?? max(1, answer.length.instructions / most)
                     points = outcome.mode == .scribble ? choice.scribbles(answer.length) : choice.kills(answer.length)
                 case .asleep: points = Array(repeating: .end, count: settings.every == 1 ? 1000 : 20)

@@ -30,7 +30,9 @@ public struct Scenario: Sendable {
     public var survivor: @Sendable (Site) throws -> Survivor
     /// The operation, inside of ``Victim/step(_:)``.
     public var victim: @Sendable (Victim) throws -> Void
-    /// A process that calls ``Bystander/die()`` before the victim begins.
+    /// Whether the library's own thread of the victim is stepped, and not the one that does the operation.
+    public var stepsKeeper = false
+    /// A process that calls ``Bystander/die()`` before the victim begins; with ``stepsKeeper``, when it has begun.
     public var dead: (@Sendable (Bystander) throws -> Void)?
     /// Processes that are asleep at the object when the victim is killed, and must come to their end.
     public var sleepers: [@Sendable (Bystander) throws -> Void]

@@ -53,22 +53,21 @@ extension Stage {
 
     private func kill(at point: Point, isContended: Bool) throws {
         try survivor(.prepare, "prepare")
-        if let dead = scenario.dead {
-            let child = bystander(2, dead)
-            guard child.awaitEnding(until: deadline) == 128 + Signal.kill else {
-                throw Violation("the one that was to die: \(child.actor.text)")
-            }
-        }
+        if !scenario.stepsKeeper { try runDead() }
         let hasThird = isContended && scenario.third != nil
         let plan = point.plan(
             point == .end ? CL_COUNT : hasThird ? CL_STOP : CL_KILL, stepsIntoCalls: scenario.stepsIntoCalls, seed: site.seed)
-        let victim = victim(plan, isGated: isContended, scenario.victim)
+        let victim = victim(plan, isGated: isContended || scenario.stepsKeeper, scenario.victim)
         var sleepers: [Child] = []
-        if isContended {
+        if isContended || scenario.stepsKeeper {
             guard try victim.await([.ready], until: deadline) != nil else { throw Violation("the victim ended before its operation") }
-            for (index, body) in scenario.sleepers.enumerated() { sleepers.append(bystander(3 + index, body)) }
-            for sleeper in sleepers { try sleeper.sleeps(until: deadline) }
+            if isContended {
+                for (index, body) in scenario.sleepers.enumerated() { sleepers.append(bystander(3 + index, body)) }
+                for sleeper in sleepers { try sleeper.sleeps(until: deadline) }
+            }
+            if scenario.stepsKeeper { try arm(victim) }
             victim.actor.give(.go)
+            if scenario.stepsKeeper { try runDead() }
         }
         if hasThird, let body = scenario.third, try stops(victim) {
             let third = bystander(2, body)
@@ -82,6 +81,19 @@ extension Stage {
         }
         try survivor(.goOn, "go on")
         for sleeper in sleepers { try awaitEnd(sleeper, "the sleeper") }
+    }
+
+    private func runDead() throws {
+        guard let dead = scenario.dead else { return }
+        let child = bystander(2, dead)
+        guard child.awaitEnding(until: deadline) == 128 + Signal.kill else {
+            throw Violation("the one that was to die: \(child.failure ?? child.activity)")
+        }
+    }
+
+    private func arm(_ victim: Child) throws {
+        let status = cl_arm_thread(Int32(bitPattern: victim.actor.announcedThread))
+        if status != 0 { throw Violation("the keeper could not be stepped: errno \(-status)") }
     }
 
     /// Whether the victim has stopped at its point; if not, it has died at its end.

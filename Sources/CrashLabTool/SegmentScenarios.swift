@@ -37,6 +37,16 @@ let segmentScenarios: [Scenario] = [
         third.awaitKill()
         try segment.awaitPeers(1)
     },
+    onKeeper(
+        attaching("keeper.open", "a process whose keeper joins a segment") { site, kept, step in
+            try step { kept.segment = try Segment.open(name, in: site.directory) }
+        }),
+    onKeeper(
+        attaching("keeper.close", "a process whose keeper leaves a segment") { site, kept, step in
+            kept.segment = try Segment.open(name, in: site.directory)
+            try step { kept.segment = nil }
+        }),
+    keeperRepair,
     Scenario("queue.recover", "a process that repairs a queue whose two sides are dead", segments: ["q"]) { site in
         Survivor(
             prepare: { _ = try? site.directory.remove(Site.queue) },
@@ -75,6 +85,52 @@ let segmentScenarios: [Scenario] = [
 ]
 
 private let name = ObjectName(stringLiteral: "s")
+
+private func onKeeper(_ scenario: Scenario) -> Scenario {
+    var scenario = scenario
+    scenario.stepsKeeper = true
+    return scenario
+}
+
+/// A peer dies, and the keeper that repairs after it is killed in that. Nobody else is there who could have done it before.
+private let keeperRepair: Scenario = {
+    var scenario = Scenario("keeper.repair", "a process whose keeper repairs after another's death", segments: ["q"]) { site in
+        Survivor(
+            prepare: { _ = try? site.directory.remove(Site.queue) },
+            goOn: {
+                let receiver = try TypedReceiving(site)
+                for _ in 0..<3 {
+                    let told = try receiver.receive(until: .now)
+                    try Violation.unless(told == .message, "instead of message \(receiver.next): \(told)")
+                }
+                let told = try receiver.receive(until: .now)
+                try Violation.unless(told == .died, "instead of the sender's death: \(told)")
+                try receiver.segment.awaitPeers(1)
+                _ = try QueueInspection.validate(receiver.segment)
+            })
+    } victim: { victim in
+        var sender = try Sender<Numbered>(to: Site.queue, capacity: 20, options: victim.site.options, strategy: .park)
+        for number in 0..<UInt64(3) { try sender.send(Numbered(number)) }
+        let segment = sender.segment
+        let seen = segment.deathCount
+        try victim.step { while segment.deathCount == seen { sleepThread(for: .microseconds(100)) } }
+    } third: { third in
+        // Comes while the repair stands still, and has to finish it.
+        do {
+            let receiver = try TypedReceiving(third.site)
+            third.awaitKill()
+            try receiver.segment.awaitPeers(1)
+        } catch let error as InterprocessError where error.code == .busy {
+            // The dead one's role has not been given back yet.
+        }
+    }
+    scenario.stepsKeeper = true
+    scenario.dead = { dead in
+        let receiver = try TypedReceiving(dead.site)
+        withExtendedLifetime(receiver) { dead.die() }
+    }
+    return scenario
+}()
 
 private func attaching(
     _ scenarioName: String, _ summary: String,

@@ -52,6 +52,11 @@ void cl_step_begin(const cl_plan *plan, cl_report *report);
 void cl_step_end(void);
 int cl_can_step(void);
 
+// The same for another thread of the process: it is stepped from the moment on that cl_arm_thread, called by the parent, sets its trap flag.
+void cl_step_expect(const cl_plan *plan, cl_report *report);
+// Sets the trap flag of a thread that sleeps in a system call, by ptrace(2). 0 or -errno.
+int cl_arm_thread(int thread);
+
 // MARK: scribbling (scribble.c)
 
 #define CL_PATTERNS 12
