@@ -52,6 +52,7 @@ private func typedReceiver(
         for _ in 0..<3 { try sender.send(batch: 4) }
         try victim($0)
         try? sender.send(until: .now)
+        (try? TypedReceiving($0.site))?.receiveWhatever()
     }
     return scenario
 }
@@ -72,6 +73,7 @@ private func byteReceiver(
         for _ in 0..<7 { try sender.send(until: .now) }
         try victim($0)
         try? sender.send(until: .now)
+        (try? ByteReceiving($0.site))?.receiveWhatever()
     }
     return scenario
 }

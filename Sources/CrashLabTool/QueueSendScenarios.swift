@@ -61,8 +61,7 @@ private func typedSender(
     scenario.scribbled = { [victim = scenario.victim] in
         let receiver = try TypedReceiving($0.site)
         try victim($0)
-        _ = try? receiver.receive(until: .now)
-        _ = try? QueueInspection.validate(receiver.segment)
+        receiver.receiveWhatever()
     }
     return scenario
 }
@@ -85,8 +84,7 @@ private func byteSender(
     scenario.scribbled = { [victim = scenario.victim] in
         let receiver = try ByteReceiving($0.site)
         try victim($0)
-        _ = try? receiver.receive(until: .now)
-        _ = try? QueueInspection.validate(receiver.segment)
+        receiver.receiveWhatever()
     }
     return scenario
 }
