@@ -17,7 +17,8 @@ final class WorkerProcess {
         child = try ChildProcess(
             starting: ChildProcess.currentProgram,
             arguments: [
-                "work", directory.string, "--patience", "\(Int(patience / .milliseconds(1)))", "--parent", "\(ProcessIdentity.current().pid)",
+                "work", directory.string, "--patience", "\(Int(patience / .milliseconds(1)))", "--parent",
+                "\(ProcessIdentity.current().pid)",
             ],
             descriptors: [(toWorker.reading.descriptor, 0), (fromWorker.writing.descriptor, 1)],
             environment: ["LD_BIND_NOW": "1", "SWIFT_DETERMINISTIC_HASHING": "1", "SWIFT_BACKTRACE": "enable=no"])

@@ -38,17 +38,20 @@ let queueContendedScenarios: [Scenario] = [
     },
     Scenario("queue.receive.waking", "a receiver in receive, with its sender asleep for want of room", segments: ["q"], needsSleepers: true)
     { site in
-        Survivor(goOn: {
-            let fresh = try TypedReceiving(site)
-            let (least, most) = (site.ledger[Mark.taken], site.ledger[Mark.takeIntent])
-            try Violation.unless(
-                fresh.next == least || fresh.next == most, "the next message is \(fresh.next): it should be \(least) or \(most)")
-            while true {
-                let told = try fresh.receive(until: .never)
-                if told == .closed { break }
-                try Violation.unless(told == .message, "instead of message \(fresh.next): \(told)")
-            }
-        })
+        Survivor(
+            prepare: { site.ledger[Mark.succeeded] = 0 },
+            goOn: {
+                let fresh = try TypedReceiving(site)
+                site.ledger[Mark.succeeded] = 1
+                let (least, most) = (site.ledger[Mark.taken], site.ledger[Mark.takeIntent])
+                try Violation.unless(
+                    fresh.next == least || fresh.next == most, "the next message is \(fresh.next): it should be \(least) or \(most)")
+                while true {
+                    let told = try fresh.receive(until: .never)
+                    if told == .closed { break }
+                    try Violation.unless(told == .message, "instead of message \(fresh.next): \(told)")
+                }
+            })
     } victim: { victim in
         let site = victim.site
         var receiver = try Receiver<Numbered>(from: Site.queue, capacity: 20, options: site.options, strategy: .park)
@@ -66,20 +69,21 @@ let queueContendedScenarios: [Scenario] = [
         }
     } sleepers: { sleeper in
         var sender = try Sender<Numbered>(to: Site.queue, capacity: 20, options: sleeper.site.options, strategy: .park)
+        // Until it is told of the death, or finds that another receiver has come before it could be told.
         var isOver = false
         while !isOver {
             let message = Numbered(sender.nextSequence)
             sleeper.willSleep()
             do throws(SendError<Numbered>) {
                 try sender.send(message)
+                isOver = sleeper.site.ledger[Mark.succeeded] == 1
             } catch {
                 guard case .peerDied = error.reason else { throw error }
+                try Violation.unless(sender.waitForReceiver(), "no receiver joined")
+                try sender.send(Numbered(sender.nextSequence))
                 isOver = true
             }
         }
-        // Another receiver joins.
-        try Violation.unless(sender.waitForReceiver(), "no receiver joined")
-        try sender.send(Numbered(sender.nextSequence))
     } third: { third in
         try third.site.look()
         try expectBusy { try Receiver<Numbered>(from: Site.queue, options: third.site.options).close() }

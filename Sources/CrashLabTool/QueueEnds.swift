@@ -4,6 +4,8 @@ import Interprocess
 /// What the ledger holds of a queue: to which number somebody was about to bring it, and to which it was brought.
 enum Mark {
     static let sendIntent = 0, sent = 1, takeIntent = 2, taken = 3
+    /// 1: the side that was killed has a successor.
+    static let succeeded = 4
 }
 
 extension Site {

@@ -35,7 +35,12 @@ private let send: @Sendable (Victim) throws -> Void = { victim in
     try victim.step {
         for _ in 0..<messages {
             let message = Numbered(sender.nextSequence)
-            try site.sending(message.number, 1) { try sender.send(message) }
+            do {
+                try site.sending(message.number, 1) { try sender.send(message) }
+            } catch let error as SendError<Numbered> {
+                // The receiver was killed.
+                guard case .peerDied = error.reason else { throw error }
+            }
         }
     }
 }
