@@ -64,6 +64,8 @@ extension LabCommand {
         var kills = 200
         @Option(help: "How many schedules a scenario has.")
         var schedules = 100
+        @Option(help: "After how many seconds the run ends even if not everything was tried.")
+        var seconds: Int?
         @Option(help: "How many failures of one scenario and mode are enough.")
         var failures = 3
 
@@ -96,7 +98,8 @@ extension LabCommand {
             let settings = RunSettings(
                 modes: mode.isEmpty ? Mode.allCases : mode.compactMap { Mode(rawValue: $0) }, every: all ? 1 : every,
                 points: point.compactMap { Point($0) }, seed: seed, workers: try workers ?? max(1, Processor.allowed().count),
-                kills: kills, schedules: schedules, patience: .milliseconds(patience), mostFailures: failures)
+                kills: kills, schedules: schedules, patience: .milliseconds(patience), mostFailures: failures,
+                end: seconds.map { .now.advanced(by: .seconds($0)) })
             let scenarios = names.isEmpty ? CrashLab.all : names.flatMap { selected($0) }
             let directory = FilePath("/dev/shm/crashlab-\(String(randomUInt64(), radix: 36))")
             _ = try Directory.make(at: directory, mode: .ownerReadWriteExecute)

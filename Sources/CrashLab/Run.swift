@@ -16,7 +16,8 @@ struct RunSettings: Sendable {
     var patience: Duration
     /// A scenario and mode is left after so many failures.
     var mostFailures: Int
-    var isVerbose = false
+    /// When the run ends even if not everything was tried; nil: then.
+    var end: MonotonicInstant?
 
     /// Of one scenario and mode; fewer if it is long, since a kill costs as many steps as its point is late.
     static func pointsOfShortRun(_ length: Length, _ mode: Mode) -> Int64 {
@@ -152,7 +153,9 @@ final class LabRun: Sendable {
 
     private func nextJob() -> Job? {
         state.withLock { state in
-            guard state.next < state.jobs.count, state.error == nil else { return nil }
+            guard state.next < state.jobs.count, state.error == nil, settings.end.map({ MonotonicInstant.now < $0 }) ?? true else {
+                return nil
+            }
             defer { state.next += 1 }
             return state.jobs[state.next]
         }
