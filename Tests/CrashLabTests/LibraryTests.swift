@@ -8,7 +8,8 @@ import Testing
             arguments: [
                 ["queue.trySend", "--mode", "kill", "--every", "300"], ["queue.tryReceive", "--mode", "kill", "--every", "300"],
                 ["queue.send.waking", "--every", "300"], ["queue.receive.waking", "--every", "1000"],
-                ["queue.receive.empty", "--mode", "asleep"], ["queue.trySend", "--mode", "scribble", "--every", "600"],
+                ["queue.receive.empty", "--mode", "asleep"],
+                ["queue.trySend", "--mode", "scribble", "--point", "i20/p0", "--point", "i20/p2", "--point", "i20/p6"],
                 ["queue.storm", "--kills", "100"], ["queue.schedule", "--schedules", "10"], ["keeper.repair", "--every", "2000"],
             ])
         func holds(arguments: [String]) async throws {
