@@ -53,6 +53,21 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict),
+        // The crash lab: processes killed at every instruction, and what the others do then. Stepping and signal handlers are C.
+        .target(name: "CCrashLab"),
+        .target(
+            name: "CrashLab",
+            dependencies: [
+                "CCrashLab", "Interprocess", "InterprocessSystem",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict),
+        // The lab's program, with the scenarios of the library.
+        .executableTarget(
+            name: "crashlab",
+            dependencies: ["CrashLab", "Interprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Sources/CrashLabTool", swiftSettings: strict),
         // Examples, each two small programs.
         .executableTarget(name: "FirstSender", dependencies: ["Interprocess"], path: "Examples/01-Queue/Sender", swiftSettings: strict),
         .executableTarget(name: "FirstReceiver", dependencies: ["Interprocess"], path: "Examples/01-Queue/Receiver", swiftSettings: strict),
@@ -78,6 +93,19 @@ let package = Package(
         // What the tests of the queue and their processes share.
         .target(
             name: "QueueTestSupport", dependencies: ["Interprocess", "InterprocessSystem"], path: "Tests/QueueTestSupport",
+            swiftSettings: strict),
+        // What the crash lab must find.
+        .target(name: "CCrashLabSubjects", path: "Tests/CCrashLabSubjects"),
+        .executableTarget(
+            name: "CrashLabSubjects",
+            dependencies: ["CCrashLabSubjects", "CrashLab", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Tests/CrashLabSubjects", swiftSettings: strict),
+        .testTarget(
+            name: "CrashLabTests",
+            dependencies: [
+                "CrashLab", "CrashLabSubjects", "crashlab", "TestSupport", "InterprocessSystem",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "InterprocessSystemTests",

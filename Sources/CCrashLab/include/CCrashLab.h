@@ -1,0 +1,92 @@
+// What the crash lab needs of C: the processor's trap flag and the signal handler behind it, fork, and names of addresses. Swift cannot run in a signal
+// handler, nor call fork.
+#ifndef C_CRASH_LAB_H
+#define C_CRASH_LAB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// MARK: stepping (step.c)
+
+// What is done to the stepped process at its point.
+enum cl_deed {
+  CL_COUNT,     // nothing: the instructions are counted
+  CL_KILL,      // it is killed by SIGKILL
+  CL_STOP,      // it stops, and says so in the report; whoever watches kills it or sets `state` to CL_RESUMED
+  CL_SCRIBBLE,  // the watched bytes are overwritten, and it runs on without steps
+  CL_SCHEDULE,  // it stops before each access to the watched bytes and each system call, until it is given the turn
+};
+
+// When: after `instruction` instructions, or `after` instructions after the watched bytes have changed for the `change`-th time. Negative: never.
+typedef struct cl_plan {
+  int64_t instruction, change, after;
+  int32_t deed;
+  // A call of code outside of the program (the runtime, the C library) is two instructions: its beginning and its return.
+  int32_t over_calls;
+  // For CL_SCRIBBLE: which of CL_PATTERNS, and the seed of what is random in it.
+  int32_t pattern;
+  uint64_t seed;
+} cl_plan;
+
+enum { CL_RUNNING, CL_STOPPED, CL_RESUMED, CL_ENDLESS };
+
+// What the stepped process says of itself. In memory that outlives it.
+typedef struct cl_report {
+  uint64_t instructions, changes;
+  // The address of the next instruction when the deed was done, and of the last one of the program's own before it.
+  uint64_t place, own_place;
+  // A futex word: one of CL_RUNNING …
+  uint32_t state;
+} cl_report;
+
+// Counts changes of these bytes; at most CL_WATCHED ranges. They may be mapped twice: `bytes` is where the lab sees them.
+void cl_watch(void *bytes, uint64_t count);
+#define CL_WATCHED 4
+
+// Where the program has shared bytes: CL_SCHEDULE stops before accesses to them.
+void cl_share(uint64_t start, uint64_t end);
+#define CL_SHARED 16
+
+// Runs what follows one instruction at a time up to cl_step_end. x86-64 only; elsewhere nothing is counted.
+void cl_step_begin(const cl_plan *plan, cl_report *report);
+void cl_step_end(void);
+int cl_can_step(void);
+
+// The same for another thread of the process: it is stepped from the moment on that cl_arm_thread, called by the parent, sets its trap flag.
+void cl_step_expect(const cl_plan *plan, cl_report *report);
+// Sets the trap flag of a thread that sleeps in a system call, by ptrace(2). 0 or -errno.
+int cl_arm_thread(int thread);
+
+// MARK: scribbling (scribble.c)
+
+#define CL_PATTERNS 12
+void cl_scribble(void *bytes, uint64_t count, int pattern, uint64_t seed);
+const char *cl_pattern_name(int pattern);
+
+// MARK: processes (process.c)
+
+// Forks this process, which must have one thread. The child calls `body(context)` on a new thread, since the Swift runtime knows the forked one by its id in
+// the parent, and ends with status 0 when it returns; it does not outlive its parent. Returns the child's pid, or -errno.
+int cl_fork(void (*body)(void *), void *context);
+// As waitpid: the pid if the process has ended, 0 if not; `status` as a shell has it, 128 + n for signal n.
+int cl_reap(int pid, int blocks, int *status);
+void cl_kill(int pid, int signal);
+// Memory that is shared with all children.
+void *cl_shared_memory(size_t size);
+// The file at `path` mapped shared; NULL if it cannot be. `size` is set to its size.
+void *cl_map_file(const char *path, size_t *size);
+int cl_remove_directory(const char *path);
+// No core files; children end quietly.
+void cl_prepare_process(void);
+
+// MARK: names of addresses (place.c)
+
+// The file that `address` of this process was loaded from, and the address in it; 0 if there is none.
+int cl_module(uint64_t address, char *path, size_t size, uint64_t *offset);
+// The exported symbol at or before the address, or "".
+void cl_symbol(uint64_t address, char *name, size_t size, uint64_t *offset);
+// The name of a Swift symbol as a person writes it, to be given back by free; NULL if it is none.
+char *cl_demangle(const char *name);
+void cl_free(void *memory);
+
+#endif

@@ -1,0 +1,150 @@
+import ArgumentParser
+import InterprocessSystem
+import SystemPackage
+
+/// The command of a program that has scenarios: `list`, `run`, and `work`, which the lab starts itself.
+///
+/// ```swift
+/// CrashLab.main(scenarios)
+/// ```
+public enum CrashLab {
+    fileprivate static let scenarios = Lock<[Scenario]>([])
+
+    /// Runs the program's command line and ends the process: 0 if everything held, 1 if not, 64 if the arguments make no sense.
+    public static func main(_ scenarios: [Scenario]) -> Never {
+        self.scenarios.withLock { $0 = scenarios }
+        LabCommand.main()
+        endProcessAtOnce(status: 0)
+    }
+
+    fileprivate static var all: [Scenario] { scenarios.withLock { $0 } }
+}
+
+struct LabCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: ProcessIdentity.currentProgramName,
+        abstract: "Kill processes at every instruction of an operation, and see whether the others go on.",
+        subcommands: [List.self, Run.self, Work.self])
+}
+
+extension LabCommand {
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Name the scenarios and the modes that each has.")
+
+        func run() throws {
+            let width = CrashLab.all.map(\.name.count).max() ?? 0
+            for scenario in CrashLab.all {
+                let modes = scenario.modes.map(\.rawValue).joined(separator: ",")
+                try write(padded(scenario.name, width) + "  " + scenario.summary + "  [\(modes)]\n")
+            }
+        }
+    }
+
+    struct Run: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Run scenarios.", discussion: "Exit status: 0 if everything held, 1 if not, 64 if the arguments make no sense.")
+
+        @Argument(help: "Scenarios; a name that ends in '.' or is a prefix up to one stands for all of them. None: all.")
+        var names: [String] = []
+        @Option(help: "kill, contended, asleep, scribble, storm or schedule; may be given more than once. All by default.")
+        var mode: [String] = []
+        @Option(help: "Every k-th instruction. By default as many as make about 60 points of an operation.")
+        var every: Int64?
+        @Flag(help: "Every instruction of everything.")
+        var all = false
+        @Option(help: "A point, as a failure prints it: i12, c3+5, i12/p4. May be given more than once.")
+        var point: [String] = []
+        @Option(help: "Where samples begin and what is random; printed. A new one by default.")
+        var seed: UInt64?
+        @Option(help: "How many at once. As many as there are processors by default.")
+        var workers: Int?
+        @Option(help: "After how many milliseconds something that does not go on hangs.")
+        var patience = 10_000
+        @Option(help: "How many kills a storm has.")
+        var kills = 200
+        @Option(help: "How many schedules a scenario has.")
+        var schedules = 100
+        @Option(help: "After how many seconds the run ends even if not everything was tried.")
+        var seconds: Int?
+        @Option(help: "How many failures of one scenario and mode are enough.")
+        var failures = 3
+
+        func validate() throws {
+            for name in mode where Mode(rawValue: name) == nil { throw ValidationError("there is no mode '\(name)'") }
+            for text in point where Point(text) == nil { throw ValidationError("'\(text)' is no point") }
+            for name in names where selected(name).isEmpty { throw ValidationError("there is no scenario '\(name)'; see 'list'") }
+            if let every, every < 1 { throw ValidationError("every 1st instruction is the most there is") }
+            if failures < 1 || patience < 1 || workers.map({ $0 < 1 }) ?? false { throw ValidationError("a number is too small") }
+        }
+
+        /// Before there are other threads.
+        private func removeWhenInterrupted(_ directory: FilePath) throws {
+            let signals = [Signal.interrupt, Signal.terminate, Signal.hangUp].filter { !Signal.isIgnored($0) }
+            guard !signals.isEmpty else { return }
+            Signal.block(signals)
+            try startServiceThread(named: "lab-signals") {
+                let signal = Signal.wait(for: signals)
+                removeTree(directory)
+                Signal.endProcess(by: signal)
+            }
+        }
+
+        private func selected(_ name: String) -> [Scenario] {
+            CrashLab.all.filter { $0.name == name || $0.name.hasPrefix(name.hasSuffix(".") ? name : name + ".") }
+        }
+
+        func run() throws {
+            let seed = seed ?? randomUInt64() >> 16
+            let settings = RunSettings(
+                modes: mode.isEmpty ? Mode.allCases : mode.compactMap { Mode(rawValue: $0) }, every: all ? 1 : every,
+                points: point.compactMap { Point($0) }, seed: seed, workers: try workers ?? max(1, Processor.allowed().count),
+                kills: kills, schedules: schedules, patience: .milliseconds(patience), mostFailures: failures,
+                end: seconds.map { .now.advanced(by: .seconds($0)) })
+            let scenarios = names.isEmpty ? CrashLab.all : names.flatMap { selected($0) }
+            let directory = FilePath("/dev/shm/crashlab-\(String(randomUInt64(), radix: 36))")
+            _ = try Directory.make(at: directory, mode: .ownerReadWriteExecute)
+            defer { removeTree(directory) }
+            try removeWhenInterrupted(directory)
+            try write("seed \(seed)\n")
+            var bar = ProgressLine()
+            let outcomes = try LabRun(scenarios, settings, in: directory).run { done, total, what in
+                bar.update("\(done) of \(total)  \(what)")
+            }
+            bar.clear()
+            let report = Report(outcomes: outcomes, seed: seed)
+            try write(report.text)
+            if !report.isClean { throw ExitCode(1) }
+        }
+    }
+
+    struct Work: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Run the trials that standard input asks for.", shouldDisplay: false)
+
+        @Argument var directory: String
+        @Option var patience: Int
+        @Option var parent: Int32
+
+        func run() throws {
+            guard endWithParent(parent, by: Signal.kill) else { return }
+            try Worker(scenarios: CrashLab.all, directory: FilePath(directory), patience: .milliseconds(patience)).run()
+        }
+    }
+}
+
+func write(_ text: String) throws { _ = try FileDescriptor.standardOutput.writeAll(text.utf8) }
+
+func padded(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(0, width - text.count)) }
+
+/// A line on the terminal that says how far the run is; nothing where standard error is no terminal.
+struct ProgressLine {
+    private let isShown = FileDescriptor.standardError.isTerminal
+    private var shown = ""
+
+    mutating func update(_ text: String) {
+        guard isShown, text != shown else { return }
+        shown = text
+        _ = try? FileDescriptor.standardError.writeAll("\r\u{1b}[K\(text)".utf8)
+    }
+
+    func clear() { if isShown { _ = try? FileDescriptor.standardError.writeAll("\r\u{1b}[K".utf8) } }
+}

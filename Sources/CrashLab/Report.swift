@@ -1,0 +1,41 @@
+import InterprocessSystem
+
+/// What a run says at its end.
+struct Report {
+    let outcomes: [Outcome]
+    let seed: UInt64
+
+    var isClean: Bool { outcomes.allSatisfy { $0.failureCount == 0 } }
+
+    var text: String {
+        var lines: [String] = []
+        for outcome in outcomes {
+            for failure in outcome.failures {
+                lines.append("FAILED \(outcome.scenario) \(outcome.mode) at \(failure.point): \(failure.text)")
+                if failure.place != "-" { lines.append("  at \(Disassembly.describe(failure.place))") }
+                lines.append(
+                    "  again: \(CommandLine.arguments[0]) run \(outcome.scenario) --mode \(outcome.mode) --point \(failure.point) --seed \(seed)"
+                )
+            }
+        }
+        let width = max(8, outcomes.map(\.scenario.count).max() ?? 0)
+        lines.append(
+            padded("scenario", width) + "  " + padded("mode", 9) + number("length", 9) + number("changes", 8) + number("points", 8)
+                + number("failed", 7) + number("per s", 7))
+        for outcome in outcomes { lines.append(line(outcome, width)) }
+        let total = outcomes.reduce(0) { $0 + $1.tried }
+        let failed = outcomes.reduce(0) { $0 + $1.failureCount }
+        lines.append("\(total) points, \(failed) failed, seed \(seed)")
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func line(_ outcome: Outcome, _ width: Int) -> String {
+        // Of one worker.
+        let rate = outcome.nanoseconds == 0 ? 0 : UInt64(outcome.tried) * 1_000_000_000 / outcome.nanoseconds
+        return padded(outcome.scenario, width) + "  " + padded(outcome.mode.rawValue, 9)
+            + number(outcome.length.map { "\($0.instructions)" } ?? "-", 9) + number(outcome.length.map { "\($0.changes)" } ?? "-", 8)
+            + number("\(outcome.tried)", 8) + number("\(outcome.failureCount)", 7) + number("\(rate)", 7)
+    }
+
+    private func number(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+}

@@ -1,0 +1,121 @@
+import CCrashLab
+public import Interprocess
+import InterprocessSystem
+import SystemPackage
+
+/// The process that is killed.
+@safe
+public final class Victim {
+    public let site: Site
+    /// `never`, except where shared bytes are overwritten: what waits must come back then, whatever they say.
+    public var deadline: Deadline { isScribbled ? .after(.milliseconds(3)) : .never }
+
+    private let scenario: Scenario
+    private let plan: cl_plan?
+    private let report: UnsafeMutablePointer<cl_report>
+    private let actor: Actor
+    private let isGated: Bool
+
+    /// - Parameters:
+    ///   - plan: nil: the operation is run without steps.
+    ///   - isGated: whether it waits for an order before its operation.
+    init(_ site: Site, _ scenario: Scenario, plan: cl_plan?, _ report: UnsafeMutablePointer<cl_report>, _ actor: Actor, isGated: Bool) {
+        self.site = site
+        self.scenario = scenario
+        self.plan = plan
+        unsafe self.report = report
+        self.actor = actor
+        self.isGated = isGated
+    }
+
+    private var isScribbled: Bool { plan?.deed == Int32(CL_SCRIBBLE.rawValue) }
+    private var isScheduled: Bool { plan?.deed == Int32(CL_SCHEDULE.rawValue) }
+
+    /// Runs `body`, the operation, in the middle of which this process is killed. One that comes to its end kills itself then: in no case does anything of the closure's
+    /// end in good order.
+    public func step(_ body: () throws -> Void) throws {
+        guard var plan else {
+            actor.reach(.ready)
+            if isGated { _ = actor.awaitOrder() }
+            try body()
+            return finish()
+        }
+        if isScheduled { shareMappings() } else { watchSegments() }
+        if scenario.stepsKeeper {
+            unsafe cl_step_expect(&plan, report)
+            actor.announce(thread: try keeperThread())
+        }
+        actor.reach(.ready)
+        if isGated { _ = actor.awaitOrder() }
+        if !scenario.stepsKeeper { unsafe cl_step_begin(&plan, report) }
+        do {
+            try body()
+        } catch {
+            if !scenario.stepsKeeper { cl_step_end() }
+            // Nothing that an operation may say about overwritten bytes is wrong, as long as it says something.
+            guard isScribbled else { throw error }
+            return finish()
+        }
+        if !scenario.stepsKeeper { cl_step_end() }
+        finish()
+    }
+
+    private func watchSegments() {
+        for segment in scenario.segments {
+            var size = 0
+            if let bytes = unsafe cl_map_file(site.path(segment).string, &size) { unsafe cl_watch(bytes, UInt64(size)) }
+        }
+    }
+
+    /// The library's own thread, once it is asleep.
+    private func keeperThread() throws -> UInt32 {
+        for name in try Directory(opening: "/proc/self/task").names() where smallFile("/proc/self/task/\(name)/comm") == "ipc-keeper\n" {
+            while smallFile("/proc/self/task/\(name)/syscall").map({ !$0.hasPrefix("449 ") }) ?? false {
+                sleepThread(for: .microseconds(50))
+            }
+            if let number = UInt32(name) { return number }
+        }
+        throw Violation("the victim has no keeper yet: open something before")
+    }
+
+    /// Tells the stepper where this process has the files of the site.
+    private func shareMappings() {
+        for line in smallFile("/proc/self/maps", limit: 1 << 20)?.split(separator: "\n") ?? []
+        where scenario.segments.contains(where: { line.hasSuffix(site.path($0).string) }) {
+            let numbers = line.prefix { $0 != " " }.split(separator: "-").compactMap { UInt64($0, radix: 16) }
+            if numbers.count == 2 { cl_share(numbers[0], numbers[1]) }
+        }
+    }
+
+    private func finish() {
+        actor.reach(.ended)
+        // The others of a schedule may need it alive.
+        if isScheduled { _ = actor.awaitOrder() }
+        if !isScribbled { cl_kill(ProcessIdentity.current().pid, Signal.kill) }
+    }
+}
+
+/// A process that is there while another is killed.
+public struct Bystander: Sendable {
+    public let site: Site
+    let actor: Actor
+
+    /// To be called right before the call in which this process is to be asleep when the other is killed.
+    public func willSleep() { actor.reach(.sleeping) }
+
+    /// Of the one that acts at the point: returns when the victim has been killed.
+    public func awaitKill() {
+        actor.reach(.paused)
+        _ = actor.awaitOrder()
+    }
+
+    /// Whether a storm is over, and its processes are to end.
+    public var isOver: Bool { site.ledger.overWord.loadAcquire() != 0 }
+
+    /// Ends this process by SIGKILL, with everything that it has open.
+    public func die() -> Never {
+        actor.reach(.ended)
+        cl_kill(ProcessIdentity.current().pid, Signal.kill)
+        endProcessAtOnce(status: 70)
+    }
+}

@@ -1,0 +1,171 @@
+public import Interprocess
+public import SystemPackage
+
+/// One operation that is killed, and everything that must hold then.
+///
+/// ```swift
+/// Scenario("queue.send", "a sender killed in send", segments: ["q"]) { site in
+///     let receiving = try Receiving(site)                  // lives through all kills
+///     return Survivor(goOn: { try receiving.takeEverythingOfTheDead() })
+/// } victim: { victim in
+///     var sender = try Sender<Numbered>(to: "q", options: victim.site.options)
+///     try sender.send(Numbered(0))                         // once before, so that everything is bound
+///     try victim.step { try sender.send(Numbered(1)) }     // killed in here
+/// }
+/// ```
+///
+/// Every closure runs in a process of its own, forked from one that has not used the library.
+public struct Scenario: Sendable {
+    public let name: String
+    public let summary: String
+    /// The files of the site's directory that hold the shared state: they are watched for changes, and scribbled over.
+    public var segments: [String]
+    /// Whether calls of the runtime and the C library are stepped through as well. They must start no threads then.
+    public var stepsIntoCalls: Bool
+    /// Whether the victim's operation is a wait, in which it is killed asleep.
+    public var victimWaits: Bool
+    /// Whether the operation makes no sense without the sleepers.
+    public var needsSleepers: Bool
+    /// Makes the shared state, and stays through the kills of many victims.
+    public var survivor: @Sendable (Site) throws -> Survivor
+    /// The operation, inside of ``Victim/step(_:)``.
+    public var victim: @Sendable (Victim) throws -> Void
+    /// Whether the library's own thread of the victim is stepped, and not the one that does the operation.
+    public var stepsKeeper = false
+    /// A process that calls ``Bystander/die()`` before the victim begins; with ``stepsKeeper``, when it has begun.
+    public var dead: (@Sendable (Bystander) throws -> Void)?
+    /// Processes that are asleep at the object when the victim is killed, and must come to their end.
+    public var sleepers: [@Sendable (Bystander) throws -> Void]
+    /// A process that acts at the very point where the victim has stopped, before that is killed.
+    public var third: (@Sendable (Bystander) throws -> Void)?
+    /// The operation on shared bytes that are overwritten in the middle of it: makes everything itself, and calls ``Victim/step(_:)``.
+    public var scribbled: (@Sendable (Victim) throws -> Void)?
+    /// Processes that are killed at any moment while all of them are at work.
+    public var storm: Storm?
+    /// Processes that take turns at their accesses to what is shared.
+    public var schedule: Schedule?
+
+    public init(
+        _ name: String, _ summary: String, segments: [String] = [], stepsIntoCalls: Bool = false, victimWaits: Bool = false,
+        needsSleepers: Bool = false,
+        survivor: @escaping @Sendable (Site) throws -> Survivor, dead: (@Sendable (Bystander) throws -> Void)? = nil,
+        victim: @escaping @Sendable (Victim) throws -> Void,
+        sleepers sleeper: (@Sendable (Bystander) throws -> Void)? = nil, third: (@Sendable (Bystander) throws -> Void)? = nil,
+        scribbled: (@Sendable (Victim) throws -> Void)? = nil, storm: Storm? = nil, schedule: Schedule? = nil
+    ) {
+        self.name = name
+        self.summary = summary
+        self.segments = segments
+        self.stepsIntoCalls = stepsIntoCalls
+        self.victimWaits = victimWaits
+        self.needsSleepers = needsSleepers
+        self.survivor = survivor
+        self.dead = dead
+        self.victim = victim
+        sleepers = sleeper.map { [$0] } ?? []
+        self.third = third
+        self.scribbled = scribbled
+        self.storm = storm
+        self.schedule = schedule
+    }
+
+    public var modes: [Mode] {
+        Mode.allCases.filter { mode in
+            switch mode {
+            case .kill: !needsSleepers && storm == nil && schedule == nil
+            case .contended: !sleepers.isEmpty || third != nil
+            case .asleep: victimWaits
+            case .scribble: scribbled != nil
+            case .storm: storm != nil
+            case .schedule: schedule != nil
+            }
+        }
+    }
+}
+
+/// How a scenario is run.
+public enum Mode: String, CaseIterable, Sendable {
+    /// The victim is alone and is killed after its n-th instruction.
+    case kill
+    /// The same while others sleep at the object, and with a third process that acts at that point.
+    case contended
+    /// The victim is killed while it sleeps in its operation.
+    case asleep
+    /// The shared bytes are overwritten after the n-th instruction; the operation must end.
+    case scribble
+    /// Processes that work against one another are killed at random moments.
+    case storm
+    /// Two or three processes, of which one at a time goes on to its next access to what is shared, in random order.
+    case schedule
+}
+
+/// Where a scenario takes place. What the closures of one trial share, all in memory that outlives each of them.
+public struct Site: Sendable {
+    /// Empty at first; removed afterwards.
+    public let directory: ObjectDirectory
+    /// What the processes write down of what they are about to do and have done.
+    public let ledger: Ledger
+    /// Random numbers of this trial.
+    public let seed: UInt64
+
+    public func path(_ name: String) -> FilePath { directory.path.appending(name) }
+}
+
+/// What the survivor of a scenario does around each death. It throws when something does not hold; not coming back is found by the lab.
+public struct Survivor {
+    let prepare: () throws -> Void
+    let rouse: (() throws -> Void)?
+    let goOn: () throws -> Void
+
+    /// - Parameters:
+    ///   - prepare: before a victim.
+    ///   - rouse: lets a victim go on that sleeps before its point.
+    ///   - goOn: after the death: go on, validate, and check the invariant.
+    public init(prepare: @escaping () throws -> Void = {}, rouse: (() throws -> Void)? = nil, goOn: @escaping () throws -> Void) {
+        self.prepare = prepare
+        self.rouse = rouse
+        self.goOn = goOn
+    }
+}
+
+/// What must hold does not.
+public struct Violation: Error, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+
+    /// Throws unless `condition` holds.
+    public static func unless(_ condition: Bool, _ description: @autoclosure () -> String) throws {
+        if !condition { throw Violation(description()) }
+    }
+}
+
+/// Processes at work that are killed at random.
+public struct Storm: Sendable {
+    /// What each of them does until ``Bystander/isOver``, again and again from the beginning when it was killed. It ends by itself then, which nothing but the others may hold up.
+    public let workers: [@Sendable (Bystander) throws -> Void]
+    /// What must hold afterwards.
+    public let check: @Sendable (Site) throws -> Void
+
+    public init(workers: [@Sendable (Bystander) throws -> Void], check: @escaping @Sendable (Site) throws -> Void) {
+        self.workers = workers
+        self.check = check
+    }
+}
+
+/// Processes that are stepped from one access of the shared bytes, or system call, to the next, one at a time, in an order that a seed decides.
+public struct Schedule: Sendable {
+    /// Each calls ``Victim/step(_:)`` once. What comes before it runs freely, one after the other.
+    public let players: [@Sendable (Victim) throws -> Void]
+    /// Whether one of them is killed in some of the schedules. The others must come to their end then as well.
+    public let mayKill: Bool
+    /// What must hold when all have come to their end.
+    public let check: @Sendable (Site) throws -> Void
+
+    public init(
+        players: [@Sendable (Victim) throws -> Void], mayKill: Bool = false, check: @escaping @Sendable (Site) throws -> Void
+    ) {
+        self.players = players
+        self.mayKill = mayKill
+        self.check = check
+    }
+}

@@ -1,0 +1,123 @@
+import CCrashLab
+import Interprocess
+import InterprocessSystem
+
+extension Stage {
+    /// More turns than this has only what goes round for ever.
+    private static let mostTurns = 20_000
+
+    /// Runs one schedule: all players to their first access, then one of them at a time to its next.
+    func schedule(_ point: Point) throws {
+        guard let schedule = scenario.schedule, case .seed(let seed) = point.moment else { return }
+        var random = SeededRandom(seed: seed)
+        site.ledger.clear()
+        clearDirectory()
+        var players: [Player] = []
+        for index in schedule.players.indices {
+            let player = Player(self, Self.victimIndex + index, schedule.players[index])
+            guard try player.child.await([.ready], until: deadline) != nil else {
+                throw Violation("player \(index) ended before its operation")
+            }
+            players.append(player)
+        }
+        for player in players { player.child.actor.give(.go) }
+        for player in players { try player.awaitStop(until: deadline) }
+
+        // Rarely or often: some faults need many switches, some need one in the right place.
+        let switching = [2, 8, 32].randomElement(using: &random) ?? 2
+        var killAt = schedule.mayKill && Bool.random(using: &random) ? Int.random(in: 0..<200, using: &random) : -1
+        var current = 0
+        for turn in 0... {
+            for player in players { try player.notice(until: deadline) }
+            let ready = players.indices.filter { players[$0].state == .stopped }
+            if ready.isEmpty {
+                guard let sleeper = players.first(where: { $0.state == .blocked }) else { break }
+                // Whoever was killed, or a keeper, may wake it yet.
+                try sleeper.awaitWaking(until: deadline)
+                continue
+            }
+            guard turn < Self.mostTurns else { throw Hang("\(turn) turns, and no end") }
+            if !ready.contains(current) || Int.random(in: 0..<switching, using: &random) == 0 {
+                current = ready.randomElement(using: &random) ?? current
+            }
+            if turn == killAt {
+                killAt = -1
+                try players[current].kill(until: deadline)
+            } else {
+                try players[current].takeTurn(until: deadline)
+            }
+        }
+        for player in players where player.state == .ended { player.child.actor.give(.end) }
+        for player in players { _ = player.child.awaitEnding(until: deadline) }
+        let check = schedule.check, site = site
+        try awaitEnd(bystander(20, { _ in try check(site) }), "the check after the schedule")
+    }
+}
+
+/// A process of a schedule.
+private final class Player {
+    enum State { case stopped, blocked, ended, killed }
+
+    let child: Child
+    private(set) var state = State.stopped
+    private let reportState: SharedUInt32
+
+    init(_ stage: Stage, _ index: Int, _ body: @escaping @Sendable (Victim) throws -> Void) {
+        let (scenario, site, actor) = (stage.scenario, stage.site, stage.board.actor(index))
+        let plan = Point.end.plan(CL_SCHEDULE, stepsIntoCalls: scenario.stepsIntoCalls, seed: 0)
+        stage.board.clearReport(index)
+        let report = unsafe stage.board.report(index)
+        reportState = stage.board.reportState(index)
+        child = Child(actor) { try body(unsafe Victim(site, scenario, plan: plan, report, actor, isGated: true)) }
+    }
+
+    /// Lets it go on to its next access.
+    func takeTurn(until deadline: MonotonicInstant) throws {
+        reportState.storeRelease(UInt32(CL_RESUMED))
+        unsafe Futex.wake(reportState.rawAddress)
+        try awaitStop(until: deadline)
+    }
+
+    /// Waits until it has stopped, or sleeps, or has come to its end.
+    func awaitStop(until deadline: MonotonicInstant) throws {
+        var asleep = 0
+        while true {
+            let seen = reportState.loadAcquire()
+            if seen == UInt32(CL_STOPPED) { return state = .stopped }
+            switch child.actor.reached {
+            case .ended: return state = .ended
+            case .failed: throw Violation("a player: \(child.actor.text)")
+            default: break
+            }
+            if let status = child.ending() { throw Violation("a player ended with status \(status)") }
+            guard MonotonicInstant.now < deadline else { throw Hang("a player: \(child.activity)") }
+            _ = unsafe try? Futex.wait(reportState.rawAddress, while: seen, until: .now.advanced(by: .microseconds(150)))
+            // Between the look and its own wait for its turn it would seem to sleep; then the report says that it has stopped.
+            asleep = child.isAsleep && reportState.loadAcquire() != UInt32(CL_STOPPED) && child.actor.reached != .ended ? asleep + 1 : 0
+            if asleep == 2 { return state = .blocked }
+        }
+    }
+
+    /// If it slept: whether it was woken, and then waits until it has stopped.
+    func notice(until deadline: MonotonicInstant) throws {
+        if state == .blocked, isAwake { try awaitStop(until: deadline) }
+    }
+
+    func awaitWaking(until deadline: MonotonicInstant) throws {
+        while !isAwake {
+            guard MonotonicInstant.now < deadline else { throw Hang("nobody can go on; \(child.activity)") }
+            sleepThread(for: .microseconds(100))
+        }
+    }
+
+    /// It may have come to its next stop already, where it sleeps as well.
+    private var isAwake: Bool {
+        reportState.loadAcquire() == UInt32(CL_STOPPED) || child.actor.reached == .ended || child.ending() != nil || !child.isAsleep
+    }
+
+    func kill(until deadline: MonotonicInstant) throws {
+        child.kill()
+        _ = child.awaitEnding(until: deadline)
+        state = .killed
+    }
+}

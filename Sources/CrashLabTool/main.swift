@@ -1,0 +1,3 @@
+import CrashLab
+
+CrashLab.main(allScenarios)

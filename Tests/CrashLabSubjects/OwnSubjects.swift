@@ -1,0 +1,52 @@
+import CCrashLabSubjects
+import CrashLab
+
+/// Made wrong on purpose, each beside one made right.
+let ownSubjects: [Scenario] = [
+    Scenario("lock.ownerless", "a lock that does not say whose it is", segments: ["page"]) { site in
+        let page = SharedPage(site)
+        return Survivor(goOn: {
+            unsafe subject_ownerless_lock(page.address)
+            unsafe subject_ownerless_unlock(page.address)
+        })
+    } victim: { victim in
+        let page = SharedPage(victim.site)
+        try victim.step {
+            unsafe subject_ownerless_lock(page.address)
+            unsafe subject_ownerless_unlock(page.address)
+        }
+    },
+    publish("publish.flagFirst", "a message that is announced before it is written", isWrong: true),
+    publish("publish.flagLast", "a message that is announced when it is written", isWrong: false),
+    waking("waker.clearsFlag", "a waker that clears the sleeper's flag", isWrong: true),
+    waking("waker.keepsFlag", "a waker that leaves the flag to the sleeper", isWrong: false),
+]
+
+private func publish(_ name: String, _ summary: String, isWrong: Bool) -> Scenario {
+    Scenario(name, summary, segments: ["page"]) { site in
+        let page = SharedPage(site)
+        return Survivor(goOn: {
+            try Violation.unless(
+                unsafe subject_is_whole(page.address) != 0, "message \(unsafe subject_published(page.address)) is announced and not there")
+        })
+    } victim: { victim in
+        let page = SharedPage(victim.site)
+        let number = unsafe subject_published(page.address) + 1
+        unsafe subject_publish(page.address, number, 0)
+        try victim.step { unsafe subject_publish(page.address, number + 1, isWrong ? 1 : 0) }
+    }
+}
+
+private func waking(_ name: String, _ summary: String, isWrong: Bool) -> Scenario {
+    Scenario(name, summary, segments: ["page"]) { site in
+        let page = SharedPage(site)
+        return Survivor(goOn: { unsafe subject_count(page.address, isWrong ? 1 : 0) })
+    } victim: { victim in
+        let page = SharedPage(victim.site)
+        try victim.step { unsafe subject_count(page.address, isWrong ? 1 : 0) }
+    } sleepers: { sleeper in
+        let page = SharedPage(sleeper.site)
+        sleeper.willSleep()
+        unsafe subject_await_count(page.address, subject_counted(page.address) + 1)
+    }
+}
