@@ -1,7 +1,11 @@
 import InterprocessSystem
 
 /// How a role's session ended.
-enum RoleEnding: UInt8, Sendable { case none = 0, closed = 1, died = 2 }
+enum RoleEnding: UInt8, Sendable {
+    case none = 0, closed = 1, died = 2
+    /// Two came for a role that only one can have, while the other role was free.
+    case clash = 3
+}
 
 /// Who has a role (sender, receiver) of a queue, or had it last: one word, so that every change is one store.
 ///
@@ -80,6 +84,13 @@ struct Role: Sendable {
     /// Gives the role up, once.
     func close(_ mine: RoleWord) {
         if word.compareExchange(mine.word, mine.ended(.closed).word) { announceEnd() }
+    }
+
+    /// Takes the role from a peer that has not begun to use it, since another came for the same. False if it has ended meanwhile.
+    func refuse(_ held: RoleWord) -> Bool {
+        guard word.compareExchange(held.word, held.ended(.clash).word) else { return false }
+        announceEnd()
+        return true
     }
 
     /// Ends the session of a peer that has died, by whoever finds it. Idempotent.
