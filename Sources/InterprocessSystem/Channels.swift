@@ -57,6 +57,44 @@ private func descriptorPair(_ name: SystemCallName, _ make: (UnsafeMutablePointe
     return (Int(pair.0), Int(pair.1))
 }
 
+extension FileDescriptor {
+    /// Reads what there is, at most `buffer.count` bytes; waits while there is nothing, also where the file was opened not to block
+    /// (`O_NONBLOCK`), as whoever has started this process may have done. Returns how many bytes, 0 at the end.
+    ///
+    /// The corresponding C functions are `read` and `poll`.
+    public func readWaiting(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        while true {
+            do throws(Errno) {
+                return try systemCall("read") { unsafe resultOrErrno(Glibc.read(rawValue, buffer.baseAddress, buffer.count)) }
+            } catch .resourceTemporarilyUnavailable {
+                try wait(for: POLLIN)
+            }
+        }
+    }
+
+    /// Writes all of `bytes`; waits while there is no room, also where the file was opened not to block (`O_NONBLOCK`).
+    ///
+    /// The corresponding C functions are `write` and `poll`.
+    public func writeAllWaiting(_ bytes: UnsafeRawBufferPointer) throws(Errno) {
+        var done = 0
+        while done < bytes.count {
+            do throws(Errno) {
+                done += try systemCall("write") {
+                    unsafe resultOrErrno(Glibc.write(rawValue, bytes.baseAddress! + done, bytes.count - done))
+                }
+            } catch .resourceTemporarilyUnavailable {
+                try wait(for: POLLOUT)
+            }
+        }
+    }
+
+    /// Waits until there is something to read, or room to write, or an end or error that the next call will say.
+    private func wait(for events: Int32) throws(Errno) {
+        var item = pollfd(fd: rawValue, events: Int16(events), revents: 0)
+        try systemCall("poll") { unsafe resultOrErrno(poll(&item, 1, -1)) }
+    }
+}
+
 /// Standard input, output and error of this process.
 public enum StandardStreams {
     /// Opens `/dev/null` for each standard stream that is closed, so that no file opened later gets its number and is taken for it. Returns

@@ -38,9 +38,22 @@ public struct Directory: ~Copyable, Sendable {
     ///
     /// The corresponding C function is `openat(O_NOFOLLOW)`.
     public func open(_ name: String, readOnly: Bool = false) throws(Errno) -> OwnedDescriptor {
-        let flags = (readOnly ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+        let flags = Self.openFlags(readOnly)
         let descriptor = try systemCall("open") { unsafe name.withCString { unsafe ipc_openat(owned.descriptor.rawValue, $0, flags, 0) } }
         return OwnedDescriptor(owning: descriptor)
+    }
+
+    /// The same for a name of ``entries()``.
+    public func open(_ name: FilePath.Component, readOnly: Bool = false) throws(Errno) -> OwnedDescriptor {
+        let flags = Self.openFlags(readOnly)
+        let descriptor = try systemCall("open") {
+            unsafe name.withPlatformString { unsafe ipc_openat(owned.descriptor.rawValue, $0, flags, 0) }
+        }
+        return OwnedDescriptor(owning: descriptor)
+    }
+
+    private static func openFlags(_ readOnly: Bool) -> CInt {
+        (readOnly ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
     }
 
     /// Opens the file `name` for reading and writing, a symbolic link followed: for the links of `/proc/self/fd`, which lead to files that
@@ -86,21 +99,45 @@ public struct Directory: ~Copyable, Sendable {
         try systemCall("unlinkat") { unsafe name.withCString { unsafe resultOrErrno(unlinkat(owned.descriptor.rawValue, $0, 0)) } }
     }
 
+    /// The same for a name of ``entries()``.
+    public func unlink(_ name: FilePath.Component) throws(Errno) {
+        try systemCall("unlinkat") {
+            unsafe name.withPlatformString { unsafe resultOrErrno(unlinkat(owned.descriptor.rawValue, $0, 0)) }
+        }
+    }
+
     /// What stands at `name`, a symbolic link not followed; nil if nothing. The corresponding C function is `fstatat`.
     public func status(of name: String) throws(Errno) -> FileStatus? {
+        try status { status in
+            unsafe name.withCString { unsafe resultOrErrno(fstatat(owned.descriptor.rawValue, $0, &status, AT_SYMLINK_NOFOLLOW)) }
+        }
+    }
+
+    /// The same for a name of ``entries()``.
+    public func status(of name: FilePath.Component) throws(Errno) -> FileStatus? {
+        try status { status in
+            unsafe name.withPlatformString { unsafe resultOrErrno(fstatat(owned.descriptor.rawValue, $0, &status, AT_SYMLINK_NOFOLLOW)) }
+        }
+    }
+
+    private func status(_ ask: (inout stat) -> Int) throws(Errno) -> FileStatus? {
         var status = stat()
         do throws(Errno) {
-            try systemCall("fstatat") {
-                unsafe name.withCString { unsafe resultOrErrno(fstatat(owned.descriptor.rawValue, $0, &status, AT_SYMLINK_NOFOLLOW)) }
-            }
+            try systemCall("fstatat") { ask(&status) }
         } catch .noSuchFileOrDirectory {
             return nil
         }
         return FileStatus(status)
     }
 
-    /// The names in the directory, sorted, without `.` and `..`. The corresponding C functions are `fdopendir` and `readdir`.
-    public func names() throws(Errno) -> [String] {
+    /// The names in the directory as text, sorted, without `.` and `..`. A name that is not UTF-8 is shown with replacement characters, by
+    /// which it cannot be opened: see ``entries()``.
+    public func names() throws(Errno) -> [String] { try entries().map(\.string).sorted() }
+
+    /// The names in the directory as the kernel has them, any bytes but zero and the slash; sorted by these bytes, without `.` and `..`.
+    ///
+    /// The corresponding C functions are `fdopendir` and `readdir`.
+    public func entries() throws(Errno) -> [FilePath.Component] {
         let copy = try systemCall("open") { unsafe ipc_openat(owned.descriptor.rawValue, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) }
         guard let stream = unsafe fdopendir(CInt(copy)) else {
             let error = Errno(rawValue: errno)
@@ -108,13 +145,13 @@ public struct Directory: ~Copyable, Sendable {
             throw error
         }
         defer { unsafe closedir(stream) }
-        var names: [String] = []
+        var entries: [(bytes: [UInt8], name: FilePath.Component)] = []
         while let entry = unsafe readdir(stream) {
+            guard let name = unsafe FilePath.Component(platformString: entryName(entry)), name.kind == .regular else { continue }
             let length = unsafe Int(strlen(entryName(entry)))
-            let name = unsafe String(decoding: UnsafeRawBufferPointer(start: entryName(entry), count: length), as: UTF8.self)
-            if name != "." && name != ".." { names.append(name) }
+            entries.append((unsafe Array(UnsafeRawBufferPointer(start: entryName(entry), count: length)), name))
         }
-        return names.sorted()
+        return entries.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }.map(\.name)
     }
 }
 

@@ -62,6 +62,16 @@ public struct FileSystemStatus: Sendable {
     }
 }
 
+/// The largest file that this process may make, in bytes; nil if there is no limit. Reaching over it is a signal that ends the process
+/// (`SIGXFSZ`), unless it is ignored.
+///
+/// The corresponding C function is `getrlimit(RLIMIT_FSIZE)`.
+public func largestFileSize() -> Int? {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 else { return nil }
+    return Int(exactly: limit.rlim_cur)
+}
+
 extension FileDescriptor {
     /// Sets the file's size and reserves all of it, so that a full file system is an error now (`ENOSPC`) and never a bus error later.
     ///

@@ -4,9 +4,10 @@ import Glibc
 /// Signals by their names, and what a program does about them.
 public enum Signal {
     public static let kill = SIGKILL, terminate = SIGTERM, stop = SIGSTOP, `continue` = SIGCONT, interrupt = SIGINT, pipe = SIGPIPE
-    public static let hangUp = SIGHUP, quit = SIGQUIT
+    public static let hangUp = SIGHUP, quit = SIGQUIT, fileSize = SIGXFSZ
 
-    /// Ignores `signal` in this process. With `pipe` ignored, writing to a pipe that nobody reads is the error `EPIPE`.
+    /// Ignores `signal` in this process. With `pipe` ignored, writing to a pipe that nobody reads is the error `EPIPE`;
+    /// with `fileSize` ignored, a file that would become larger than the process may make one is `EFBIG`.
     ///
     /// The corresponding C function is `signal(SIG_IGN)`.
     public static func ignore(_ signal: Int32) { _ = Glibc.signal(signal, SIG_IGN) }

@@ -61,6 +61,39 @@ struct DirectoryTests {
         #expect(try Directory(opening: temporary.path).names() == ["new"])
     }
 
+    @Test("names of any bytes are listed as they are, and lead to their files") func anyBytes() throws {
+        let directory = try Directory(opening: temporary.path)
+        let names = try [[0x61], [0xc3, 0xa4], [0xfe], [0xff], [0xff, 0x0a]].map { bytes in
+            try #require(FilePath.Component(platformString: bytes.map { CChar(truncatingIfNeeded: $0) } + [0]))
+        }
+        for name in names.reversed() {
+            let file = try FileDescriptor.open(
+                temporary.path.appending(name), .writeOnly, options: [.create, .closeOnExec], permissions: .ownerReadWrite)
+            try file.close()
+        }
+        #expect(try directory.entries() == names)
+        for name in names {
+            let file = try directory.open(name, readOnly: true)
+            #expect(try directory.status(of: name)?.isSameFile(as: FileStatus(of: file.descriptor)) == true)
+            try directory.unlink(name)
+            #expect(try directory.status(of: name) == nil)
+        }
+        #expect(try directory.entries().isEmpty)
+    }
+
+    @Test("a test's directory goes with what is in it, whatever that is called") func removal() throws {
+        let name = try #require(FilePath.Component(platformString: [CChar(bitPattern: 0xff), 0]))
+        var path = FilePath()
+        do {
+            let other = try TemporaryDirectory()
+            path = other.path
+            try FileDescriptor.open(
+                path.appending(name), .writeOnly, options: [.create, .closeOnExec], permissions: .ownerReadWrite
+            ).close()
+        }
+        #expect(throws: Errno.noSuchFileOrDirectory) { _ = try Directory(opening: path) }
+    }
+
     @Test("no descriptor is inherited by programs that this process starts")
     func closeOnExec() throws {
         let directory = try Directory(opening: temporary.path)

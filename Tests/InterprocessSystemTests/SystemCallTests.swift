@@ -65,4 +65,24 @@ struct SystemCallTests {
             #expect(result == 5)
         }
     }
+
+    @Test("a read and a write that find nothing to do wait for it, and lose no byte")
+    func waiting() throws {
+        let pipe = try Pipe()
+        let bytes = (0..<10_000).map { UInt8(truncatingIfNeeded: $0) }
+        try SystemCallFaults.withFault("write", .resourceTemporarilyUnavailable) {
+            try unsafe bytes.withUnsafeBytes { try unsafe pipe.writing.descriptor.writeAllWaiting($0) }
+            #expect(!SystemCallFaults.isPending)
+        }
+        var found = [UInt8](repeating: 0, count: 20_000)
+        let count = try SystemCallFaults.withFault("read", .resourceTemporarilyUnavailable) {
+            try unsafe found.withUnsafeMutableBytes { try unsafe pipe.reading.descriptor.readWaiting(into: $0) }
+        }
+        #expect(found[..<count].elementsEqual(bytes))
+        #expect(throws: Errno.ioError) {
+            try SystemCallFaults.withFault("read", .ioError) {
+                _ = try unsafe found.withUnsafeMutableBytes { try unsafe pipe.reading.descriptor.readWaiting(into: $0) }
+            }
+        }
+    }
 }

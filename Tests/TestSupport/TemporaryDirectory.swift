@@ -26,10 +26,11 @@ public final class TemporaryDirectory: Sendable {
 
 /// Removes `path` and, if it is a directory, what is in it. Errors are left standing: a test's directory may have been unmounted or emptied already.
 public func removeTree(_ path: FilePath) {
-    if let directory = try? Directory(opening: path), let names = try? directory.names() {
+    if let directory = try? Directory(opening: path), let names = try? directory.entries() {
         for name in names { removeTree(path.appending(name)) }
-        unsafe _ = rmdir(path.string)
+        unsafe _ = path.withPlatformString { unsafe rmdir($0) }
     } else {
-        unsafe _ = unlink(path.string)
+        // Of any bytes: as text the name may be another.
+        unsafe _ = path.withPlatformString { unsafe unlink($0) }
     }
 }

@@ -9,6 +9,10 @@ struct Reading: Shareable {
 struct FirstReceiver {
     static func main() throws {
         var receiver = try Receiver<Reading>(from: "readings")
-        while let reading = try receiver.receive() { print("sensor \(reading.sensor): \(reading.celsius) °C") }
-    }  // a sender that is killed ends the loop with an error: ReceiveError.peerDied
+        do {
+            while let reading = try receiver.receive() { print("sensor \(reading.sensor): \(reading.celsius) °C") }
+        } catch ReceiveError.peerDied(let notice) {
+            print("the sender was killed (\(notice)); everything that it had sent has been printed")
+        }  // waitForSender() waits for its successor, whose readings receive() brings then
+    }
 }

@@ -9,14 +9,14 @@ extension ObjectDirectory {
     /// - Throws: ``InterprocessError`` if the directory cannot be read.
     public func objects() throws(InterprocessError) -> [ObjectStatus] {
         let directory = try open(for: "list", path.string)
-        let names: [String]
+        let names: [FilePath.Component]
         do throws(Errno) {
-            names = try directory.names()
+            names = try directory.entries()
         } catch {
             throw .system(error, "list", path.string, "reading the directory")
         }
         var objects: [ObjectStatus] = []
-        for name in names where !name.hasPrefix(".") {
+        for name in names where name.bytes.first != UInt8(ascii: ".") {
             if let object = try status(of: name, in: directory, "look at") { objects.append(object) }
         }
         return objects
@@ -27,7 +27,7 @@ extension ObjectDirectory {
     /// - Throws: ``InterprocessError`` `notFound` if nothing does, or if the directory cannot be read.
     public func status(of name: ObjectName) throws(InterprocessError) -> ObjectStatus {
         let directory = try open(for: "look at", name.description)
-        guard let status = try status(of: name.description, in: directory, "look at") else { throw notFound("look at", name.description) }
+        guard let status = try status(of: name.fileName, in: directory, "look at") else { throw notFound("look at", name.description) }
         return status
     }
 
@@ -37,18 +37,21 @@ extension ObjectDirectory {
     }
 
     /// What stands under `name`; nil if nothing does, or not any more.
-    func status(of name: String, in directory: borrowing Directory, _ operation: String) throws(InterprocessError) -> ObjectStatus? {
+    func status(
+        of fileName: FilePath.Component, in directory: borrowing Directory, _ operation: String
+    ) throws(InterprocessError) -> ObjectStatus? {
+        let name = fileName.printable
         var status: FileStatus
         do throws(Errno) {
-            guard let found = try directory.status(of: name) else { return nil }
+            guard let found = try directory.status(of: fileName) else { return nil }
             status = found
         } catch {
             throw .system(error, operation, name, "asking for its file's status")
         }
         func foreign(_ code: InterprocessError.Code, _ reason: String) -> ObjectStatus {
             ObjectStatus(
-                fileName: name, size: status.size, owner: status.owner, permissions: status.permissions, isOpen: false,
-                content: .unreadable(InterprocessError(code, operation, name, reason)))
+                fileName: fileName, size: status.size, owner: status.owner, permissions: status.permissions, isOpen: false,
+                content: .unreadable(InterprocessError(code, operation, name, reason)), refusal: nil)
         }
         switch status.kind {
         case .regular: break
@@ -60,13 +63,14 @@ extension ObjectDirectory {
             return foreign(.wrongOwner, "it belongs to another user (\(describeUser(status.owner))) and is not trusted")
         }
         do throws(Errno) {
-            let file = try directory.open(name, readOnly: true)
+            let file = try directory.open(fileName, readOnly: true)
             // What was opened, which may not be what stood there a moment ago.
             status = try FileStatus(of: file.descriptor)
             let isOpen = try FileLock.isHeldByAnother(file.descriptor, against: .exclusive)
             return ObjectStatus(
-                fileName: name, size: status.size, owner: status.owner, permissions: status.permissions, isOpen: isOpen,
-                content: content(of: file.descriptor, status.size, isOpen, operation, name))
+                fileName: fileName, size: status.size, owner: status.owner, permissions: status.permissions, isOpen: isOpen,
+                content: content(of: file.descriptor, status.size, isOpen, operation, name),
+                refusal: SegmentFile.refusal(of: status, in: self, operation, name))
         } catch {
             return error == .noSuchFileOrDirectory ? nil : foreign(.system, "opening its file: \(error)")
         }
@@ -77,6 +81,7 @@ extension ObjectDirectory {
     ) -> ObjectStatus.Content {
         do throws(InterprocessError) {
             let header = try SegmentHeader(reading: file, fileSize: size, operation, name)
+            try header.checkName(isAt: name, operation)
             let mapping = try SegmentMapping(readOnly: file, header, operation, name)
             return .object(ObjectDetails(mapping, isOpen: isOpen, name))
         } catch {

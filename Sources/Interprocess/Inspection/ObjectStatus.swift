@@ -2,8 +2,8 @@ public import SystemPackage
 
 /// What stands under a name of an ``ObjectDirectory``, as it was when it was looked at. Looking takes no part and changes nothing.
 public struct ObjectStatus: Sendable {
-    /// The name as the directory has it; of something foreign it may be no ``ObjectName``.
-    public let fileName: String
+    /// The name as the directory has it; of something foreign it may be no ``ObjectName``, and not even text: ``printableName`` is.
+    public let fileName: FilePath.Component
     /// Bytes of the file.
     public let size: Int
     /// The user id of the owner.
@@ -12,6 +12,9 @@ public struct ObjectStatus: Sendable {
     /// Whether a process has it open, by the word of the kernel: a killed process does not.
     public let isOpen: Bool
     public let content: Content
+    /// Why opening it is refused although it is an object of this library, by the state of its file: hard links, or permissions that let
+    /// everybody write to it. Nil if nothing is in the way.
+    public let refusal: InterprocessError?
 
     public enum Content: Sendable {
         /// An object of this library.

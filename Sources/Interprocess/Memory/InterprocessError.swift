@@ -19,6 +19,8 @@ public struct InterprocessError: Error, Sendable, CustomStringConvertible {
         public static let nameTaken = Code(description: "nameTaken")
         /// What stands under the name is not one of our segments, or not a whole one.
         public static let notASegment = Code(description: "notASegment")
+        /// It was made under another name: its file is a copy, or was renamed.
+        public static let nameMismatch = Code(description: "nameMismatch")
         /// It was made by a version with another memory layout.
         public static let versionMismatch = Code(description: "versionMismatch")
         /// It is an object of another kind.

@@ -3,32 +3,32 @@ import CInterprocess
 /// The shared layout as a table: every field with its place, who writes it, in which order, and what it means.
 ///
 /// `ipc layout` prints it, `Documentation/Layout` holds the printed form, and the header of each segment holds its ``fingerprint``.
-public enum LayoutTable {
-    public struct Field: Sendable, Equatable {
-        public let offset: Int, size: Int
-        public let name: String
-        public let writer: String
-        public let order: String
-        public let meaning: String
+package enum LayoutTable {
+    package struct Field: Sendable, Equatable {
+        package let offset: Int, size: Int
+        package let name: String
+        package let writer: String
+        package let order: String
+        package let meaning: String
     }
 
-    public struct Structure: Sendable, Equatable {
-        public let name: String
-        public let size: Int
-        public let place: String
-        public let fields: [Field]
+    package struct Structure: Sendable, Equatable {
+        package let name: String
+        package let size: Int
+        package let place: String
+        package let fields: [Field]
     }
 
-    public static let version = Int(IPC_LAYOUT_VERSION)
+    package static let version = Int(IPC_LAYOUT_VERSION)
 
     /// FNV-1a over the names, offsets and sizes of all fields: two builds with the same value agree on every byte's place.
-    public static let fingerprint: UInt64 = fnv1a(
+    package static let fingerprint: UInt64 = fnv1a(
         structures.flatMap { structure in
             structure.fields.flatMap { "\(structure.name).\($0.name):\($0.offset):\($0.size);".utf8 }
                 + Array("\(structure.name)=\(structure.size);".utf8)
         })
 
-    public static let structures: [Structure] = [header, deathRecord, peerSlot, queue, queueProgress, handoff, handoffSide]
+    package static let structures: [Structure] = [header, deathRecord, peerSlot, queue, queueProgress, handoff, handoffSide]
 
     private static func field<Root, Value>(
         _ path: KeyPath<Root, Value>, _ name: String, _ writer: String, _ order: String, _ meaning: String

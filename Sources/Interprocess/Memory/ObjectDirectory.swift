@@ -20,28 +20,36 @@ public struct ObjectDirectory: Sendable, Hashable {
     public let path: FilePath
     public let owners: Owners
     private let isDefault: Bool
+    /// Whether it is what ``user`` gave: then nobody else is meant to get in.
+    let isUsersOwn: Bool
 
     /// The directory at `path`, which must exist; its permissions decide who may create and remove objects.
-    public init(at path: FilePath, owners: Owners = .user) {
-        self.path = path
-        self.owners = owners
-        isDefault = false
-    }
+    public init(at path: FilePath, owners: Owners = .user) { self.init(path, owners, isDefault: false, isUsersOwn: false) }
 
     /// The user's own directory: `$INTERPROCESS_DIRECTORY` if that is set, else `/dev/shm/interprocess-UID`, made on first use.
+    ///
+    /// Objects that everybody may write to are refused in it, when they are made and when they are opened: for objects of several accounts
+    /// use ``init(at:owners:)`` with ``Owners/anyone``.
     public static var user: ObjectDirectory {
-        if let path = environmentVariable("INTERPROCESS_DIRECTORY"), !path.isEmpty { return ObjectDirectory(at: FilePath(path)) }
-        return ObjectDirectory(userDirectory: FilePath("/dev/shm/interprocess-\(currentUserID())"))
+        if let path = environmentVariable("INTERPROCESS_DIRECTORY"), !path.isEmpty {
+            return ObjectDirectory(FilePath(path), .user, isDefault: false, isUsersOwn: true)
+        }
+        return ObjectDirectory(FilePath("/dev/shm/interprocess-\(currentUserID())"), .user, isDefault: true, isUsersOwn: true)
     }
 
-    private init(userDirectory path: FilePath) {
+    private init(_ path: FilePath, _ owners: Owners, isDefault: Bool, isUsersOwn: Bool) {
         self.path = path
-        owners = .user
-        isDefault = true
+        self.owners = owners
+        self.isDefault = isDefault
+        self.isUsersOwn = isUsersOwn
     }
 
     /// Opens the directory; makes the default one if it is not there.
     func open(for operation: String, _ object: String) throws(InterprocessError) -> Directory {
+        guard !path.isEmpty else {
+            throw InterprocessError(
+                .invalidArgument, operation, object, "the directory's path is empty; name a directory, or none for the user's own")
+        }
         do {
             if isDefault { _ = try Directory.make(at: path, mode: [.ownerReadWriteExecute]) }
             let directory = try Directory(opening: path)
@@ -65,8 +73,11 @@ public struct ObjectDirectory: Sendable, Hashable {
         } catch let error as Errno {
             switch error {
             case .noSuchFileOrDirectory:
-                throw InterprocessError(
-                    .notFound, operation, object, errno: error, "there is no directory \(path); make it or choose another")
+                let reason =
+                    isDefault
+                    ? "there is no /dev/shm to make the user's own directory in; mount a tmpfs there, or set INTERPROCESS_DIRECTORY to a directory of this user's"
+                    : "there is no directory \(path); make it or choose another"
+                throw InterprocessError(.notFound, operation, object, errno: error, reason)
             case .notDirectory, .tooManySymbolicLinkLevels:
                 throw InterprocessError(
                     .notFound, operation, object, errno: error,

@@ -1,4 +1,5 @@
 import InterprocessSystem
+import SystemPackage
 
 /// The name of an object that processes share: 1 to 32 bytes, letters, digits, `-`, `_` and `.`, the first no `.`.
 ///
@@ -85,6 +86,12 @@ public struct ObjectName: Hashable, Sendable, Shareable {
 
 extension ObjectName: CustomStringConvertible {
     public var description: String { String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) }
+
+    /// The name of its file.
+    var fileName: FilePath.Component {
+        guard let name = FilePath.Component(description) else { preconditionFailure("every name is one of a file") }
+        return name
+    }
 }
 
 extension ObjectName: ExpressibleByStringLiteral {

@@ -110,6 +110,12 @@ extension SegmentFile {
         file make: () throws(Errno) -> OwnedDescriptor, describeSpace: (FileDescriptor) -> String
     ) throws(InterprocessError) -> SegmentFile {
         let label = name?.description ?? "anonymous segment"
+        if let limit = largestFileSize(), plan.segmentSize > limit {
+            throw InterprocessError(
+                .noSpace, operation, label, errno: .fileTooLarge,
+                "it needs \(byteCount(plan.segmentSize)) and this process may make files of \(byteCount(limit)) at most; ask for less, or raise that limit (ulimit -f)"
+            )
+        }
         let owned: OwnedDescriptor
         do throws(Errno) {
             owned = try make()
@@ -166,6 +172,8 @@ extension SegmentFile {
             let descriptor = file.owned.descriptor
             guard let alone = try lock(descriptor, place.label, until: deadline) else { continue }  // removed meanwhile: look again
             let header = try SegmentHeader(reading: descriptor, fileSize: status.size, operation, place.label)
+            // Before anything is removed: a copy is somebody's, and nobody's left-over.
+            try header.checkName(isAt: place.label, operation)
             let mapping = try SegmentMapping(descriptor, header, mirrorsData: mirrorsData, operation, place.label)
             // Before it is compared with what the caller expects: what nobody can see any more cannot be the wrong thing.
             if alone && header.lifetime == .untilLastPeerLeaves && !keepAbandoned(mapping) {
@@ -182,20 +190,13 @@ extension SegmentFile {
         _ descriptor: FileDescriptor, label: String, expecting check: (SegmentHeader) throws(InterprocessError) -> Void, mirrorsData: Bool
     ) throws(InterprocessError) -> SegmentFile {
         let operation = "open"
-        do {
-            // An opening of its own: locks belong to openings, and an inherited descriptor shares its parent's.
-            let owned = try Directory(opening: "/proc/self/fd").reopen(descriptor)
-            let status = try FileStatus(of: owned.descriptor)
-            let alone = try lock(owned.descriptor, label, until: MonotonicInstant.now.advanced(by: patience)) ?? false
-            let header = try SegmentHeader(reading: owned.descriptor, fileSize: status.size, operation, label)
-            try check(header)
-            let mapping = try SegmentMapping(owned.descriptor, header, mirrorsData: mirrorsData, operation, label)
-            return SegmentFile(owned: owned, mapping: mapping, wasAlone: alone)
-        } catch let error as InterprocessError {
-            throw error
-        } catch {
-            throw .system(error as? Errno ?? .badFileDescriptor, operation, label, "opening descriptor \(descriptor.rawValue)")
-        }
+        let status = try status(of: descriptor, operation, label)
+        let owned = try reopen(descriptor, operation, label)
+        let alone = try lock(owned.descriptor, label, until: MonotonicInstant.now.advanced(by: patience)) ?? false
+        let header = try SegmentHeader(reading: owned.descriptor, fileSize: status.size, operation, label)
+        try check(header)
+        let mapping = try SegmentMapping(owned.descriptor, header, mirrorsData: mirrorsData, operation, label)
+        return SegmentFile(owned: owned, mapping: mapping, wasAlone: alone)
     }
 
     private static func openFile(
@@ -224,29 +225,38 @@ extension SegmentFile {
         guard status.kind == .regular else {
             throw InterprocessError(.notASegment, operation, label, "it is not a plain file; remove it or choose another name")
         }
+        if let refusal = refusal(of: status, in: place.directory, operation, label) { throw refusal }
+        return file
+    }
+
+    /// Why a file is not opened, by what `fstat` says of it; nil if that is as it must be.
+    static func refusal(
+        of status: FileStatus, in directory: ObjectDirectory, _ operation: String, _ label: String
+    ) -> InterprocessError? {
         guard status.links <= 1 else {
-            throw InterprocessError(
+            return InterprocessError(
                 .notASegment, operation, label,
                 "its file has \(status.links) names (hard links), so that it may be another object's; remove the one that is too many")
         }
-        if place.directory.owners == .user {
+        if directory.owners == .user {
             guard status.owner == currentUserID() else {
-                throw InterprocessError(
+                return InterprocessError(
                     .wrongOwner, operation, label,
                     "it belongs to another user (\(describeUser(status.owner))) and is not trusted; choose another name")
             }
             guard status.permissions.isDisjoint(with: [.otherWrite]) else {
-                throw InterprocessError(
+                return InterprocessError(
                     .wrongMode, operation, label,
-                    "everybody may write to it (mode \(octal(status.permissions))); remove it, or run chmod o-w")
+                    "everybody may write to it (mode \(octal(status.permissions))); remove it, or run chmod o-w, or use a directory that is meant for all with owners: .anyone"
+                )
             }
         }
         guard status.permissions.isDisjoint(with: [.ownerExecute, .groupExecute, .otherExecute]) else {
-            throw InterprocessError(
+            return InterprocessError(
                 .wrongMode, operation, label,
                 "it is executable (mode \(octal(status.permissions))), which no segment is; remove it or choose another name")
         }
-        return file
+        return nil
     }
 
     /// Takes the shared lock; true if nobody else had one, nil if the file has been removed meanwhile.
@@ -372,24 +382,12 @@ extension SegmentFile {
                 "the permissions \(octal(permissions)) are impossible: a segment is readable and writable by its owner, and never executable"
             )
         }
+        // What opening refuses is not made: whoever comes second would be told, far from the mistake.
+        guard !place.directory.isUsersOwn || permissions.isDisjoint(with: .otherWrite) else {
+            throw InterprocessError(
+                .invalidArgument, "create", place.label,
+                "with the permissions \(octal(permissions)) everybody may write to it, and opening such an object in the user's own directory is refused; leave that permission out, or use a directory that is meant for all, ObjectDirectory(at:owners: .anyone)"
+            )
+        }
     }
-}
-
-extension Directory {
-    fileprivate func reopen(_ descriptor: FileDescriptor) throws(Errno) -> OwnedDescriptor { try openFollowing("\(descriptor.rawValue)") }
-}
-
-/// "256 MiB", for messages.
-public func byteCount(_ bytes: Int) -> String {
-    let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
-    var value = bytes
-    var unit = 0
-    var rest = 0
-    while value >= 1024 && unit < units.count - 1 {
-        rest = value % 1024
-        value /= 1024
-        unit += 1
-    }
-    let tenths = rest * 10 / 1024
-    return unit > 0 && tenths > 0 && value < 100 ? "\(value).\(tenths) \(units[unit])" : "\(value) \(units[unit])"
 }

@@ -48,7 +48,7 @@ public struct SegmentHeader: Sendable, Equatable {
         guard raw.layout_version == UInt32(IPC_LAYOUT_VERSION) else {
             throw refuse(
                 .versionMismatch,
-                "it has layout version \(raw.layout_version), this program has \(IPC_LAYOUT_VERSION); use the same version of the library, or remove it with 'ipc remove \(object)'"
+                "it has layout version \(raw.layout_version), this program has \(IPC_LAYOUT_VERSION); use the same version of the library, or remove it with \(removal(of: object))"
             )
         }
         guard raw.fingerprint == LayoutTable.fingerprint else {
@@ -57,7 +57,7 @@ public struct SegmentHeader: Sendable, Equatable {
             )
         }
         func damaged(_ field: String) -> InterprocessError {
-            refuse(.damaged, "the field '\(field)' of its header is impossible; remove it with 'ipc remove \(object)'")
+            refuse(.damaged, "the field '\(field)' of its header is impossible; remove it with \(removal(of: object))")
         }
         guard raw.segment_size == UInt64(fileSize) else {
             throw refuse(
@@ -99,6 +99,22 @@ public struct SegmentHeader: Sendable, Equatable {
         dataSize = Int(raw.data_size)
     }
 
+    /// Refuses what was made under another name than `name`, under which its file stands. Two files that say that they are the same object
+    /// would share neither messages nor peers, and each would look like the other's whole truth.
+    func checkName(isAt name: String, _ operation: String) throws(InterprocessError) {
+        if let made = self.name?.description {
+            if made == name { return }
+            throw InterprocessError(
+                .nameMismatch, operation, name,
+                "it was made as '\(made)', and this file is a copy of it or was renamed; rename it to what it was (mv), or remove it with \(removal(of: name))"
+            )
+        }
+        throw InterprocessError(
+            .nameMismatch, operation, name,
+            "it was made without a name, and this file is a copy of it; pass its descriptor on instead, and remove the copy with \(removal(of: name))"
+        )
+    }
+
     /// Compares with what an opener expects.
     ///
     /// - Parameter minimumCapacity: in the object's unit; nil accepts any.
@@ -117,7 +133,7 @@ public struct SegmentHeader: Sendable, Equatable {
             }
         }
         guard dataOffset - objectOffset >= objectSize else {
-            throw InterprocessError(.damaged, operation, object, "its control block is too small; remove it with 'ipc remove \(object)'")
+            throw InterprocessError(.damaged, operation, object, "its control block is too small; remove it with \(removal(of: object))")
         }
         if let minimumCapacity, capacity < minimumCapacity {
             throw InterprocessError(
@@ -154,6 +170,12 @@ public struct SegmentHeader: Sendable, Equatable {
         copyText(plan.element.identifier.utf8.prefix(128), into: &raw.element_identifier)
         unsafe base.storeBytes(of: raw, as: ipc_segment_header.self)
     }
+}
+
+/// The command that removes the file whose printed name is `name`: in quotes where a shell would take it for something else.
+private func removal(of name: String) -> String {
+    if (try? ObjectName(name)) != nil { return "'ipc remove \(name)'" }
+    return "\"ipc remove '\(name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'\""
 }
 
 private func text<Field>(in raw: inout ipc_segment_header, _ field: KeyPath<ipc_segment_header, Field>, _ size: Int) -> String {

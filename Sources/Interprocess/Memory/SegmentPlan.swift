@@ -7,22 +7,22 @@ import InterprocessSystem
 ///     4096          peer table, whole pages
 ///     objectOffset  the object's control block, whole pages
 ///     dataOffset    the object's data, whole pages; mapped a second time right behind if `mirrorsData`
-public struct SegmentPlan: Sendable {
-    public var kind: SegmentKind
+package struct SegmentPlan: Sendable {
+    package var kind: SegmentKind
     /// Bytes of the object's control block.
-    public var objectSize: Int
+    package var objectSize: Int
     /// Bytes of the object's data, at least.
-    public var dataSize: Int
-    public var mirrorsData: Bool
+    package var dataSize: Int
+    package var mirrorsData: Bool
     /// In the object's own unit, for people and for openers that ask for so much.
-    public var capacity: Int
-    public var element: ElementDescription
-    public var lifetime: Lifetime
-    public var maximumPeers: Int
+    package var capacity: Int
+    package var element: ElementDescription
+    package var lifetime: Lifetime
+    package var maximumPeers: Int
 
     static let page = Int(IPC_PAGE)
     /// No segment is larger: offsets fit in 40 bits everywhere.
-    public static let maximumSize = 1 << 40
+    package static let maximumSize = 1 << 40
 
     static func roundUpToPage(_ size: Int) -> Int { (size + page - 1) / page * page }
 

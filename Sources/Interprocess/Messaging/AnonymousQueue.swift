@@ -51,7 +51,7 @@ extension Segment {
 
 extension Sender {
     /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its sender. Errors are those of opening by
-    /// name.
+    /// name, and `notASegment` for a descriptor of something else, `system` for a closed one.
     public init(descriptor: FileDescriptor, strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
         try self.init(Segment.queue(descriptor, ElementDescription(of: Element.self)), strategy, nil)
     }
@@ -59,7 +59,7 @@ extension Sender {
 
 extension Receiver {
     /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its receiver. Errors are those of opening
-    /// by name.
+    /// by name, and those of ``ByteSender/init(descriptor:strategy:)``.
     public init(descriptor: FileDescriptor, strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
         try self.init(Segment.queue(descriptor, ElementDescription(of: Element.self)), strategy, nil)
     }
@@ -67,7 +67,7 @@ extension Receiver {
 
 extension ByteSender {
     /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its sender. Errors are those of opening by
-    /// name.
+    /// name, and `notASegment` for a descriptor of something else, `system` for a closed one.
     public init(descriptor: FileDescriptor, strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
         try self.init(Segment.queue(descriptor, .bytes), strategy, nil)
     }
@@ -75,7 +75,7 @@ extension ByteSender {
 
 extension ByteReceiver {
     /// Opens the queue behind an inherited or received descriptor, which stays the caller's, as its receiver. Errors are those of opening
-    /// by name.
+    /// by name, and those of ``ByteSender/init(descriptor:strategy:)``.
     public init(descriptor: FileDescriptor, strategy: WaitStrategy = .adaptive) throws(InterprocessError) {
         try self.init(Segment.queue(descriptor, .bytes), strategy, nil)
     }

@@ -86,8 +86,10 @@ final class DroppingReader: @unchecked Sendable {
 
     /// Whether there is something to take. May say yes for nothing while the sender drops.
     var hasSomething: Bool {
-        let position = NamedProgress(word: words.consumed.loadAcquire()).position
-        return unsafe SharedUInt64(at: data + (Int(position % ringSize) + alignment - 8)).loadAcquire() != 0
+        let seen = NamedProgress(word: words.consumed.loadAcquire())
+        let header = unsafe SharedUInt64(at: data + (Int(seen.position % ringSize) + alignment - 8)).loadAcquire()
+        // A zero in a place that the sender has dropped and begun to overwrite says nothing.
+        return header != 0 || !isStill(seen)
     }
 
     private func isStill(_ seen: NamedProgress) -> Bool { words.consumed.loadAcquire() == seen.word }

@@ -7,7 +7,7 @@ public struct QueueOptions: Sendable {
     public var directory: ObjectDirectory
     /// How long it stays. A queue that lives until the last peer leaves stays longer while it holds messages that nobody has received.
     public var lifetime: Lifetime
-    /// Who may open it.
+    /// Who may open it. In ``ObjectDirectory/user`` nobody but the user: others' writing is refused there, and needs a directory that is shared.
     public var permissions: FilePermissions
     /// Whether the queue must exist, must not exist, or either.
     public var existence: Existence

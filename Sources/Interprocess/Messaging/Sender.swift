@@ -36,7 +36,7 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     ///   - capacity: how many messages it takes, at least. An existing queue must have as many; nil accepts any, and makes one for 4,096.
     /// - Throws: ``InterprocessError``: `busy` if it has a living sender; `elementMismatch`, `kindMismatch`, `sizeMismatch`,
     ///   `versionMismatch` if it is not what is asked for;
-    ///   `damaged`; `noSpace`; `invalidArgument` for a capacity that cannot be; `wrongOwner`, `wrongMode`, `notASegment` for what stands under
+    ///   `damaged`; `noSpace`; `invalidArgument` for a capacity that cannot be; `wrongOwner`, `wrongMode`, `nameMismatch`, `notASegment` for what stands under
     ///   the name; `nameTaken` or `notFound` if `options.existence` says so; `system`. Blocks for at most 5 s, while another process has the
     ///   queue alone, to open or remove it.
     public init(to name: ObjectName, capacity: Int? = nil, options: QueueOptions = QueueOptions(), strategy: WaitStrategy = .adaptive)

@@ -15,6 +15,8 @@ final class Attachment: Sendable {
         var peer: PeerID?
         var seenDeaths: UInt32
         var listeners: [Int: AsyncStream<DeathNotice>.Continuation] = [:]
+        var seenMembership: UInt32
+        var membershipListeners: [Int: AsyncStream<Void>.Continuation] = [:]
         var nextListener = 0
     }
 
@@ -23,7 +25,7 @@ final class Attachment: Sendable {
         table = PeerTable(mapping: file.mapping)
         self.recovery = recovery
         forkGeneration = ForkGuard.generation
-        state = Lock(State(peer: nil, seenDeaths: table.deaths.loadAcquire()))
+        state = Lock(State(peer: nil, seenDeaths: table.deaths.loadAcquire(), seenMembership: table.membership.loadAcquire()))
     }
 
     var isForeign: Bool { forkGeneration != ForkGuard.generation }
@@ -58,14 +60,46 @@ final class Attachment: Sendable {
         }
     }
 
-    private func removeListener(_ id: Int) { _ = state.withLock { $0.listeners.removeValue(forKey: id) } }
+    /// Tells whoever listens that peers have joined, left or died since the last call. By the keeper.
+    func announceMembership() {
+        state.withLock { state in
+            let now = table.membership.loadAcquire()
+            guard now != state.seenMembership else { return }
+            state.seenMembership = now
+            for listener in state.membershipListeners.values { listener.yield() }
+        }
+    }
+
+    /// An element now, and one after peers have joined, left or died; several changes may be one. Ends as ``deaths()`` does.
+    func membershipChanges() -> AsyncStream<Void> {
+        AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
+            guard !isForeign else { return continuation.finish() }
+            let id = state.withLock { state in
+                state.nextListener += 1
+                state.membershipListeners[state.nextListener] = continuation
+                return state.nextListener
+            }
+            continuation.yield()
+            continuation.onTermination = { [weak self] _ in
+                self?.removeListener(id)
+            }
+        }
+    }
+
+    private func removeListener(_ id: Int) {
+        state.withLock { state in
+            state.listeners[id] = nil
+            state.membershipListeners[id] = nil
+        }
+    }
 
     /// Ends all streams.
     func finish() {
-        let listeners = state.withLock { state in
-            defer { state.listeners = [:] }
-            return Array(state.listeners.values)
+        let (listeners, membershipListeners) = state.withLock { state in
+            defer { (state.listeners, state.membershipListeners) = ([:], [:]) }
+            return (Array(state.listeners.values), Array(state.membershipListeners.values))
         }
         for listener in listeners { listener.finish() }
+        for listener in membershipListeners { listener.finish() }
     }
 }

@@ -205,6 +205,7 @@ final class Keeper: Sendable {
         }
         _ = Repair(table: table, recovery: attachment.recovery, me: me).run()
         attachment.announceDeaths()
+        attachment.announceMembership()
     }
 
     /// Sleeps until one of the words changes. Those that the kernel does not take in one call are given to helpers.

@@ -7,10 +7,15 @@ extension Segment {
     /// Creates a segment of `size` bytes.
     ///
     /// - Parameters:
-    ///   - permissions: who may open it; narrowed by nothing. Never executable.
+    ///   - permissions: who may open it; narrowed by nothing. Never executable, and in the user's own directory not writable by everybody.
     ///   - maximumPeers: how many processes may have it open at once, at most 1,024.
-    /// - Throws: ``InterprocessError`` `nameTaken`, `noSpace` (the whole size is reserved now), `invalidArgument`, or what the directory's
-    ///   state brings.
+    /// - Throws: ``InterprocessError``
+    ///   - `nameTaken`;
+    ///   - `noSpace`: the whole size is reserved now;
+    ///   - `invalidArgument`: the size, the permissions or the number of peers is impossible;
+    ///   - `busy`: this process has too many segments open;
+    ///   - `notFound`, `wrongOwner`, `wrongMode`: the directory is not there, or is another user's or open to others;
+    ///   - `system`: a system call failed, with ``InterprocessError/errno``.
     public static func create(
         _ name: ObjectName, size: Int, in directory: ObjectDirectory = .user, lifetime: Lifetime = .untilLastPeerLeaves,
         permissions: FilePermissions = .ownerReadWrite, maximumPeers: Int = 32
@@ -20,8 +25,15 @@ extension Segment {
 
     /// Opens an existing segment of at least `minimumSize` bytes.
     ///
-    /// - Throws: ``InterprocessError`` `notFound`, `kindMismatch`, `sizeMismatch`, `notASegment`, `versionMismatch`, `wrongOwner`,
-    ///   `wrongMode`, `busy`.
+    /// Blocks for up to 5 s where another process that is just opening or removing it was stopped.
+    ///
+    /// - Throws: ``InterprocessError``
+    ///   - `notFound`: there is no such object, none that anybody still has open, or no such directory;
+    ///   - `kindMismatch`, `sizeMismatch`: it is not what was asked for;
+    ///   - `notASegment`, `nameMismatch`, `versionMismatch`, `damaged`: it is no object, a copy, of another version, or impossible;
+    ///   - `wrongOwner`, `wrongMode`: it, or the directory, is another user's, or others may change it;
+    ///   - `busy`: it has as many peers as it can, or another process holds it alone, or this one has too many segments open;
+    ///   - `system`: a system call failed, with ``InterprocessError/errno``.
     public static func open(_ name: ObjectName, minimumSize: Int = 0, in directory: ObjectDirectory = .user) throws(InterprocessError)
         -> Segment
     {
@@ -29,6 +41,12 @@ extension Segment {
     }
 
     /// Opens the segment, or creates it if there is none. Two processes that race get one segment.
+    ///
+    /// One that is there must have `size` bytes at least; `lifetime`, `permissions` and `maximumPeers` are those of its creator then, and
+    /// what is given here means nothing. ``header`` says what it has.
+    ///
+    /// - Throws: ``InterprocessError``: what ``open(_:minimumSize:in:)`` throws but for a missing object's `notFound`, or what
+    ///   ``create(_:size:in:lifetime:permissions:maximumPeers:)`` throws but for `nameTaken`.
     public static func openOrCreate(
         _ name: ObjectName, size: Int, in directory: ObjectDirectory = .user, lifetime: Lifetime = .untilLastPeerLeaves,
         permissions: FilePermissions = .ownerReadWrite, maximumPeers: Int = 32
@@ -37,6 +55,12 @@ extension Segment {
     }
 
     /// Creates a segment of no name, as a memory file that no peer can shrink or grow. It is shared by passing ``descriptor``.
+    ///
+    /// - Throws: ``InterprocessError``
+    ///   - `noSpace`: the whole size is reserved now, and there is not enough memory, or the process may not make so large a file;
+    ///   - `invalidArgument`: the size or the number of peers is impossible;
+    ///   - `busy`: this process has too many segments open;
+    ///   - `system`: a system call failed, with ``InterprocessError/errno``.
     public static func anonymous(size: Int, maximumPeers: Int = 32) throws(InterprocessError) -> Segment {
         let plan = try plainPlan(size, .untilLastPeerLeaves, maximumPeers, "anonymous segment")
         let file = try SegmentFile.createAnonymous(plan, label: "anonymous segment") { (mapping) throws(InterprocessError) in
@@ -45,7 +69,14 @@ extension Segment {
         return try Segment(file, nil, recovery: .none, keepAbandoned: { _ in true }, "create")
     }
 
-    /// Opens the anonymous segment behind an inherited or received descriptor, which stays the caller's.
+    /// Opens the segment behind an inherited or received descriptor, which stays the caller's. It needs `/proc`. The segment may have a name
+    /// as well, which plays no part here: this value does not remove it at its end.
+    ///
+    /// - Throws: ``InterprocessError``
+    ///   - `kindMismatch`: it is a queue;
+    ///   - `notASegment`, `versionMismatch`, `damaged`: it is no segment, of another version, or impossible;
+    ///   - `busy`: it has as many peers as it can, or another process holds it alone, or this one has too many segments open;
+    ///   - `system`: the descriptor is not open (`EBADF`), its file may not be written to (`EACCES`), or another call failed.
     public static func open(descriptor: FileDescriptor) throws(InterprocessError) -> Segment {
         let label = "descriptor \(descriptor.rawValue)"
         let check: (SegmentHeader) throws(InterprocessError) -> Void = { (header) throws(InterprocessError) in

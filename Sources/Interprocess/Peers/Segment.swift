@@ -92,6 +92,9 @@ public final class Segment: @unchecked Sendable {
     /// Of more than 32 that die before this process has run again, the last 32 are told; ``deathCount`` counts all.
     public var deaths: AsyncStream<DeathNotice> { attachment.deaths() }
 
+    /// An element now, and one after each time that peers have joined, left or died; several changes may be one.
+    package var membershipChanges: AsyncStream<Void> { attachment.membershipChanges() }
+
     /// How many deaths have been announced since the segment was made, modulo 2^32.
     public var deathCount: UInt32 { attachment.table.deaths.loadAcquire() }
 

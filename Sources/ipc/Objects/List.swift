@@ -10,7 +10,9 @@ struct List: ParsableCommand {
         discussion: """
             One line for each: its name, what it is, its size and age, how many processes have it open, how many messages wait in a \
             queue, and whether anybody is there. Objects that nobody has open are abandoned; those of them that hold nothing are what \
-            'ipc gc' removes. Looking disturbs nobody.
+            'ipc gc' removes. Behind "refused" stands why an object cannot be opened. What is no object of this user's, or cannot be read, \
+            is foreign, with the reason. Bytes of a name that cannot be shown are escaped, as in '\\xff', and 'ipc remove' takes the name \
+            like that. Looking disturbs nobody.
             """)
 
     @OptionGroup var location: DirectoryOption
@@ -30,17 +32,18 @@ struct List: ParsableCommand {
 
     private static func row(_ object: ObjectStatus) -> [String] {
         guard let details = object.details else {
-            return [printable(object.fileName), "foreign", byteCount(object.size), "", "", "", object.stateText]
+            return [object.printableName, "foreign", byteCount(object.size), "", "", "", object.stateText]
         }
         let waiting =
             switch details.queue {
-            case .success(let statistics): "\(statistics.waiting)"
+            case .success(let statistics):
+                statistics.dropped == 0 ? "\(statistics.waiting)" : "\(statistics.waiting), \(statistics.dropped) dropped"
             case .failure: "?"
             case nil: ""
             }
         let living = details.peers.count { $0.isAlive }
         return [
-            printable(object.fileName), details.kindText, byteCount(object.size), ageText(since: details.header.createdNanoseconds),
+            object.printableName, details.kindText, byteCount(object.size), ageText(since: details.header.createdNanoseconds),
             "\(living)", waiting, object.stateText,
         ]
     }
@@ -53,6 +56,11 @@ struct List: ParsableCommand {
 extension ObjectStatus {
     /// The last column.
     var stateText: String {
+        guard details != nil, let refusal else { return useText }
+        return "\(useText); refused: \(refusal.cause)"
+    }
+
+    private var useText: String {
         switch content {
         case .unreadable(let error): return error.cause
         case .object(let details):
@@ -64,7 +72,7 @@ extension ObjectStatus {
     }
 
     var json: JSONValue {
-        var members: [(String, JSONValue)] = [("name", .string(fileName)), ("size", .int(size)), ("owner", .int(Int(owner)))]
+        var members: [(String, JSONValue)] = [("name", .string(printableName)), ("size", .int(size)), ("owner", .int(Int(owner)))]
         switch content {
         case .unreadable(let error):
             members += [("state", "unreadable"), ("reason", .string(error.reason))]
@@ -89,6 +97,7 @@ extension ObjectStatus {
             case nil: break
             }
         }
+        if let refusal { members.append(("refused", .string(refusal.reason))) }
         return .object(members)
     }
 }
@@ -116,9 +125,4 @@ func ageText(since nanoseconds: UInt64) -> String {
     case ..<172_800: return "\(seconds / 3600) h"
     default: return "\(seconds / 86400) d"
     }
-}
-
-/// A name as a terminal may show it: of something foreign it may hold anything.
-func printable(_ name: String) -> String {
-    String(name.map { $0.isNewline || $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f } ? "?" : $0 })
 }

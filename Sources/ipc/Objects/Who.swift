@@ -31,6 +31,7 @@ struct Who: ParsableCommand {
             return
         }
         if json { return try Output.write(Self.json(details, object).description + "\n") }
+        if let refusal = object.refusal { try Output.write("'\(name)' cannot be opened: \(refusal.reason).\n") }
         if details.peers.isEmpty { return try Output.write("Nobody has '\(name)' open.\n") }
         var table = TextRows(
             .left("peer"), .right("pid"), .left("program"), .left("user"), .left("since"), .left("state"), .left("role"))
@@ -47,8 +48,9 @@ struct Who: ParsableCommand {
 
     private static func json(_ details: ObjectDetails, _ object: ObjectStatus) -> JSONValue {
         .object([
-            ("name", .string(object.fileName)), ("kind", .string("\(details.header.kind)")),
+            ("name", .string(object.printableName)), ("kind", .string("\(details.header.kind)")),
             ("state", .string(object.isOpen ? "alive" : "abandoned")),
+            ("refused", object.refusal.map { .string($0.reason) } ?? .null),
             (
                 "peers",
                 .array(

@@ -21,7 +21,13 @@ struct ArgumentProblem: Error, CustomStringConvertible {
 
 /// A number of bytes as people write it: 4096, 64K, 16MiB, 1G; at least 1, and no more than the largest segment.
 @Sendable
-func parseSize(_ text: String) throws -> Int {
+func parseSize(_ text: String) throws -> Int { try parseSize(text, atMost: SegmentPlan.maximumSize, "1 TiB") }
+
+/// The capacity of a queue: so much less than the largest segment that whatever else stands there has room.
+@Sendable
+func parseCapacity(_ text: String) throws -> Int { try parseSize(text, atMost: 1023 << 30, "1023G") }
+
+private func parseSize(_ text: String, atMost limit: Int, _ limitText: String) throws -> Int {
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     let units: [String: Int] = [
         "": 1, "b": 1, "k": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mib": 1 << 20, "g": 1 << 30, "gib": 1 << 30, "t": 1 << 40,
@@ -31,7 +37,7 @@ func parseSize(_ text: String) throws -> Int {
         throw ArgumentProblem("a size is a whole number of bytes, or with K, M, G or T behind it, as in 64M")
     }
     let (size, overflow) = (Int(digits) ?? .max).multipliedReportingOverflow(by: unit)
-    guard !overflow, size <= SegmentPlan.maximumSize else { throw ArgumentProblem("it must be at most 1 TiB") }
+    guard !overflow, size <= limit else { throw ArgumentProblem("it must be at most \(limitText)") }
     guard size > 0 else { throw ArgumentProblem("it must be at least 1") }
     return size
 }

@@ -30,25 +30,44 @@ enum Output {
     static func write(_ text: String) throws {
         if unsafe StandardStreams.isOutputClosed { throw CommandFailure("standard output is closed") }
         do {
-            try FileDescriptor.standardOutput.writeAll(text.utf8)
-        } catch let error as Errno {
-            throw error == .brokenPipe
-                ? CommandFailure("standard output was closed") : CommandFailure("cannot write standard output: \(error)")
+            try writeAll(text, to: .standardOutput)
+        } catch {
+            throw CommandFailure(describe(error))
         }
     }
 
-    static func standardError(_ text: String) { _ = try? FileDescriptor.standardError.writeAll(text.utf8) }
+    static func standardError(_ text: String) { try? writeAll(text, to: .standardError) }
+
+    private static func writeAll(_ text: String, to file: FileDescriptor) throws(Errno) {
+        let bytes = Array(text.utf8)
+        try unsafe bytes.span.bytes.writeAll(to: file)
+    }
+
+    /// Why standard output cannot be written.
+    static func describe(_ error: Errno) -> String {
+        switch error {
+        case .brokenPipe: "standard output was closed"
+        case .fileTooLarge: "cannot write standard output: the file would be larger than this process may make one (ulimit -f)"
+        default: "cannot write standard output: \(error)"
+        }
+    }
+}
+
+extension RawSpan {
+    func writeAll(to file: FileDescriptor) throws(Errno) {
+        try unsafe withUnsafeBytes { (bytes) throws(Errno) in try unsafe file.writeAllWaiting(bytes) }
+    }
 }
 
 extension StandardStreams {
     /// Makes the standard streams safe: a closed one becomes `/dev/null` before a file of the library's gets its number, and a pipe that
-    /// nobody reads
-    /// is an error and not the end. To be called first.
+    /// nobody reads, or a file that may not become larger, is an error and not the end. To be called first.
     static func prepare() {
         let closed = fillClosed()
         if closed.contains(.standardInput) { unsafe isInputClosed = true }
         if closed.contains(.standardOutput) { unsafe isOutputClosed = true }
         Signal.ignore(Signal.pipe)
+        Signal.ignore(Signal.fileSize)
     }
 
     /// Set once, before there is a second thread.

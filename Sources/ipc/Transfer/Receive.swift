@@ -46,19 +46,8 @@ struct Receive: ParsableCommand {
     }
 
     private static func failure(_ error: Errno, after received: Int) -> CommandFailure {
-        let what = error == .brokenPipe ? "standard output was closed" : "cannot write standard output: \(error)"
-        return CommandFailure(
-            "\(what); \(received == 0 ? "no whole message" : "whole messages of \(byteCount(received))") had been written, and the one that was begun stays for the next receiver",
+        CommandFailure(
+            "\(Output.describe(error)); \(received == 0 ? "no whole message" : "whole messages of \(byteCount(received))") had been written, and the one that was begun stays for the next receiver",
             status: TransferStatus.failed)
-    }
-}
-
-extension RawSpan {
-    fileprivate func writeAll(to file: FileDescriptor) throws(Errno) {
-        do {
-            _ = try unsafe withUnsafeBytes { unsafe try file.writeAll($0) }
-        } catch {
-            throw error as? Errno ?? .ioError
-        }
     }
 }

@@ -10,7 +10,8 @@ struct Send: ParsableCommand {
         discussion: """
             Reads standard input straight into shared memory, up to 1 MiB at a time, and ends when the receiver has taken everything: so \
             an exit status of 0 means received. Either side may start first; the queue is made if there is none. While it is full, \
-            nothing is read. With --no-wait it ends when everything is in the queue, where it stays for a receiver to come.
+            nothing is read. With --no-wait it ends when everything is in the queue, where it stays for a receiver to come. Two such \
+            runs, one after the other, need two runs of 'ipc receive': each of these ends with the end of one sender.
 
             When it cannot finish, the receiver is told that the sender died, never that this was the end.
 
@@ -47,7 +48,7 @@ private struct Sending: ~Copyable {
         cleanUp.set(sender.segment, keepsMessages: waiting > 0)
         self.timeout = timeout
         ending = SendingEnd(segment: sender.segment, isForOthersToo: waiting > 0)
-        watch = ReceiverWatch(ending, timeout: timeout)
+        watch = ReceiverWatch(ending, sender.receiverEnd, timeout: timeout)
         // Two of them fit, so that one is read while the other is written.
         chunk = max(1, min(1 << 20, sender.maximumMessageSize / 2))
         self.sender = sender
@@ -114,13 +115,9 @@ extension OutputRawSpan {
     /// Appends what one `read(2)` brings, at most what there is room for; returns how many bytes, 0 at the end of the file.
     fileprivate mutating func appendOneRead(from file: FileDescriptor) throws(Errno) -> Int {
         try unsafe withUnsafeMutableBytes { (buffer, count) throws(Errno) in
-            do {
-                let read = try unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
-                count += read
-                return read
-            } catch {
-                throw error as? Errno ?? .ioError
-            }
+            let read = try unsafe file.readWaiting(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
+            count += read
+            return read
         }
     }
 }

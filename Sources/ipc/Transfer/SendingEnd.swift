@@ -32,12 +32,39 @@ struct SendingEnd: Sendable {
     }
 }
 
-/// Ends the run when the receiver dies while standard input says nothing: the sender itself would find out with its next message.
+/// Ends the run when the receiver dies or closes while standard input says nothing: the sender itself would find out with its next message.
 final class ReceiverWatch: Sendable {
     /// What had been sent when the read began that goes on now; -1: none does.
     private let sent = Atomic<Int>(-1)
+    /// How long the input must have said nothing after a close: one that ends just then, with all received, is an orderly end.
+    private static let grace = (pause: Duration.milliseconds(10), pauses: 25)
 
-    init(_ ending: SendingEnd, timeout: Duration?) {
+    init(_ ending: SendingEnd, _ receiver: ReceiverEnd, timeout: Duration?) {
+        watchDeaths(ending, timeout)
+        watchCloses(ending, receiver, timeout)
+    }
+
+    private func watchCloses(_ ending: SendingEnd, _ receiver: ReceiverEnd, _ timeout: Duration?) {
+        let changes = ending.segment.membershipChanges
+        Task.detached { [self, weak segment = ending.segment, isForOthersToo = ending.isForOthersToo] in
+            // A receiver that closes leaves the segment then, unless its process has kept that.
+            for await _ in changes where receiver.hasClosed {
+                var silence = 0
+                while silence < Self.grace.pauses {
+                    try? await Task.sleep(for: Self.grace.pause)
+                    silence = sent.load(ordering: .acquiring) >= 0 ? silence + 1 : 0
+                }
+                guard receiver.hasClosed else { continue }
+                // Only now, so that the segment ends with the sender, and with it the name.
+                guard let segment else { return }
+                let ending = SendingEnd(segment: segment, isForOthersToo: isForOthersToo)
+                let sent = max(0, sent.load(ordering: .acquiring))
+                ending.fail(SendFailure.closed.failure(ending.progress(sent: sent), timeout: timeout))
+            }
+        }
+    }
+
+    private func watchDeaths(_ ending: SendingEnd, _ timeout: Duration?) {
         let deaths = ending.segment.deaths
         // Weak, so that the segment ends with the sender, and with it the name.
         Task.detached { [self, weak segment = ending.segment, isForOthersToo = ending.isForOthersToo] in

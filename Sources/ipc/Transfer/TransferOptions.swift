@@ -9,7 +9,7 @@ struct TransferOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp("Room in the queue if it is made now, or that it must have: 64K, 16M, 1G (default: 4M).", valueName: "bytes"),
-        transform: parseSize)
+        transform: parseCapacity)
     var capacity: Int?
     @Option(
         parsing: .unconditional, help: ArgumentHelp("Give up when nothing moved for so long (default: never).", valueName: "seconds"),

@@ -14,7 +14,7 @@ enum TransferStatus {
           1    the queue could not be opened, or the input read, or the output written
           3    the other side died: killed, or a sender that could not finish
           4    nothing moved for as long as --timeout says
-          5    the receiver ended before everything was received, also by an error
+          5    the receiver ended before the input, or before all was received
           64   the arguments are wrong
           130  Ctrl-C (128 + the signal's number, as shells have it)
         """

@@ -67,13 +67,20 @@ struct AnonymousSegmentTests {
     @Test("N7 N4 a descriptor of something else is refused")
     func others() throws {
         let directory = try TemporaryDirectory()
-        #expect(code { _ = try Segment.open(descriptor: FileDescriptor(rawValue: 1_000_000)) } == .system)
+        let closed = refusal { _ = try Receiver<UInt64>(descriptor: FileDescriptor(rawValue: 1_000_000)) }
+        #expect(closed?.code == .system && closed?.errno == .badFileDescriptor)
+        #expect(
+            closed?.description.hasPrefix("cannot open 'descriptor 1000000': this process has no such descriptor open; let") == true)
         let empty = try MemoryFile.make(named: "empty", size: 0)
         #expect(code { _ = try Segment.open(descriptor: empty.descriptor) } == .notASegment)
         let zeroes = try MemoryFile.make(named: "zeroes", size: 100_000)
         #expect(code { _ = try Segment.open(descriptor: zeroes.descriptor) } == .notASegment)
         let opened = try Directory(opening: directory.path)
-        #expect(code { _ = try Segment.open(descriptor: opened.descriptor) } == .system)
+        let pipe = try Pipe()
+        for descriptor in [opened.descriptor, pipe.reading.descriptor] {
+            let error = refusal { _ = try Segment.open(descriptor: descriptor) }
+            #expect(error?.code == .notASegment && error?.description.contains("it is a directory, pipe, socket or device") == true)
+        }
         let queue = try Segment.anonymousQueue(of: UInt64.self)
         #expect(code { _ = try Segment.open(descriptor: queue.descriptor) } == .kindMismatch)
         let segment = try Segment.anonymous(size: 10)

@@ -48,6 +48,26 @@ struct SegmentAccessTests {
         _ = segment
     }
 
+    @Test("N5 what the user's own directory would refuse to open is not made there", arguments: [0o602, 0o606, 0o666] as [CModeT])
+    func usersOwn(_ mode: CModeT) throws {
+        let permissions = FilePermissions(rawValue: mode)
+        let name = ObjectName.unique()
+        for make in [
+            { _ = try Segment.create(name, size: 1, permissions: permissions) },
+            { _ = try Segment.openOrCreate(name, size: 1, permissions: permissions) },
+            { _ = try Sender<UInt64>(to: name, options: QueueOptions(permissions: permissions)) },
+        ] {
+            let error = refusal(make)
+            #expect(error?.code == .invalidArgument)
+            #expect(error?.description.contains("leave that permission out, or use a directory that is meant for all") == true)
+        }
+        // Elsewhere it may be meant for others, who say so.
+        let segment = try Segment.create("a", size: 1, in: directory.objects, permissions: permissions)
+        #expect(code { _ = try Segment.open("a", in: directory.objects) } == .wrongMode)
+        let open = try Segment.open("a", in: ObjectDirectory(at: directory.path, owners: .anyone))
+        #expect(open.header == segment.header)
+    }
+
     @Test("N5 a foreign owner is refused, unless the directory is for all", .enabled(if: Privilege.isRoot, "only root can give files away"))
     func owner() throws {
         _ = try Segment.create("a", size: 1, in: directory.objects, lifetime: .untilRemoved)

@@ -31,7 +31,9 @@ struct Mismatch: CustomTestStringConvertible, Sendable {
 
     static let all: [Mismatch] = [
         Mismatch("magic", .notASegment, ["not a segment of this library", "choose another name or remove"]) { try $0.store(1, \.magic) },
-        Mismatch("layout version", .versionMismatch, ["layout version 99", "this program has 1", "use the same version"]) {
+        Mismatch(
+            "layout version", .versionMismatch, ["layout version 99", "this program has \(IPC_LAYOUT_VERSION)", "use the same version"]
+        ) {
             try $0.store(99, \.layout_version)
         },
         Mismatch("fingerprint", .versionMismatch, ["layout differs", "use the same build"]) { try $0.store(1, \.fingerprint) },
