@@ -66,6 +66,15 @@ class Side: @unchecked Sendable {
 
     final var isDetached: Bool { segment.attachment.isForeign }
 
+    /// Gives the role up and takes it anew: a session of its own, which the other side's next one can meet.
+    ///
+    /// - Throws: the living holder, if somebody else has been quicker.
+    final func rejoin() throws(RoleHeld) {
+        mine.close(role)
+        (before, role) = try mine.join(segment.peer, segment.attachment.table)
+        announce()
+    }
+
     /// Gives the role up; the other side is told.
     final func close() {
         if !isDetached { mine.close(role) }
