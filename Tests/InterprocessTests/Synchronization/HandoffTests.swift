@@ -206,10 +206,11 @@ struct HandoffTests {
                 parent = nil
                 #expect(try await child.line().hasPrefix("joined"))
                 try await child.expect("ended closed 1")
+                #expect(try await child.ending() == .exited(0))
             }
         }
         parent = nil
-        try await eventually("no name") { try directory.names() == [] }
+        #expect(try directory.names() == [])
     }
 
     @Test("H8 signals never give the turn away, and end no wait")
