@@ -25,6 +25,7 @@ class Side: @unchecked Sendable {
     let sleeper: Sleeper
     /// The other side's role as it was last looked at. Only the one side's own calls use it, and they exclude one another.
     private final var lookedAt = RoleWord(word: 0)
+    private final var polling = Polling()
     private let myCPU: SharedUInt32
     private let otherCPU: SharedUInt32
 
@@ -117,7 +118,7 @@ class Side: @unchecked Sendable {
 
     /// Polls as the strategy says.
     final func poll(_ strategy: WaitStrategy, _ deadline: Deadline, isReady: () -> Bool) -> Bool {
-        Polling.run(
+        polling.run(
             strategy, deadline, mine: myCPU, other: otherCPU, mayEnd: { other.current.holder == nil || endDeadOther() }, isReady: isReady)
     }
 
