@@ -13,19 +13,17 @@ public enum WaitStrategy: Sendable, Hashable, CaseIterable {
 
 /// The part of a wait before sleeping. One value for each side of an object: it remembers whether making room has paid.
 struct Polling: Sendable {
-    /// About the cost of waking a sleeper on another processor: polling for longer than that cannot pay.
-    static let budget: UInt64 = 20_000
-    static let mostYields = 64
-    /// A yield that comes back sooner ran nobody: the other side is not ready to run here.
-    static let emptyYield: UInt64 = 700
-    /// A yield that took longer ran somebody else, who uses up the time slices; or the other side, which has long work: then a yield saves
-    /// nothing that counts.
-    static let dearYield: UInt64 = 200_000
+    /// About the cost of waking a sleeper on another processor, in microseconds: polling for longer than that cannot pay.
+    private static let budget: UInt64 = 20
+    private static let mostYields = 64
+    /// Microseconds. A yield that took longer ran somebody else, who uses up the time slices; or the other side, which has long work: then a
+    /// yield saves nothing that counts.
+    private static let dearYield: UInt64 = 200
     /// How many times as long as a dear yield took no other is tried: what they cost together is then a few hundredths.
-    static let abstinence: UInt64 = 32
-    static let pollsPerClock = 32
+    private static let abstinence: UInt64 = 32
+    private static let pollsPerCount = 32
 
-    /// Until when no yield is tried, in nanoseconds of the monotonic clock.
+    /// No yield is tried before the counter is so far; 0: one may be tried now.
     private var noYieldUntil: UInt64 = 0
 
     /// Polls until `isReady`, or until it does not pay any more. Returns whether it is ready.
@@ -39,33 +37,49 @@ struct Polling: Sendable {
     ) -> Bool {
         if isReady() { return true }
         if strategy == .park { return false }
-        let start = MonotonicInstant.now
+        let perMicrosecond = CycleCounter.perMicrosecond
+        // A yield that comes back sooner ran nobody: the other side is not ready to run here.
+        let emptyYield = perMicrosecond &* 7 / 10
+        var before = CycleCounter.now
+        let start = before
         var emptyYields = 0
         for round in 0... {
             let processor = UInt32(truncatingIfNeeded: Processor.current + 1)
             if mine.loadRelaxed() != processor { mine.storeRelaxed(processor) }
             if other.loadRelaxed() == processor {
                 // The other side can only go on if this one makes room.
-                let before = MonotonicInstant.now
-                if strategy == .adaptive, before.nanoseconds < noYieldUntil { return false }
+                if strategy == .adaptive, isAbstaining(before) { return false }
                 Processor.yield()
-                let after = MonotonicInstant.now
-                let took = after.nanoseconds(since: before)
-                let isDear = took > Self.dearYield
-                if isDear { noYieldUntil = after.nanoseconds &+ took &* Self.abstinence }
+                let after = CycleCounter.now
+                let took = after &- before
+                before = after
+                let isDear = took > Self.dearYield &* perMicrosecond
+                if isDear { noYieldUntil = after &+ took &* Self.abstinence }
                 if isReady() { return true }
-                emptyYields = took < Self.emptyYield ? emptyYields + 1 : 0
+                emptyYields = took < emptyYield ? emptyYields + 1 : 0
                 if strategy == .adaptive, emptyYields >= 2 || isDear || round >= Self.mostYields { return false }
             } else {
-                for _ in 0..<Self.pollsPerClock {
+                for _ in 0..<Self.pollsPerCount {
                     Processor.pause()
                     if isReady() { return true }
                 }
-                if strategy == .adaptive, MonotonicInstant.now.nanoseconds(since: start) > Self.budget { return false }
+                before = CycleCounter.now
+                if strategy == .adaptive, before &- start > Self.budget &* perMicrosecond { return false }
             }
             if deadline.hasPassed { return isReady() }
             if strategy == .spin, round % 64 == 63, mayEnd() { return isReady() }
         }
         return false
     }
+
+    private mutating func isAbstaining(_ now: UInt64) -> Bool {
+        if noYieldUntil == 0 { return false }
+        // Further ahead than any yield can be: the counter of another processor.
+        if now < noYieldUntil, noYieldUntil &- now < Self.longestAbstinence &* CycleCounter.perMicrosecond { return true }
+        noYieldUntil = 0
+        return false
+    }
+
+    /// Microseconds.
+    private static let longestAbstinence: UInt64 = 10_000_000
 }
