@@ -85,7 +85,9 @@ package enum LayoutTable {
                 field(\D.repairer, "repairer", writer, order, "PeerID of the peer that repaired; 0: an opener that was alone"),
                 field(\D.pid, "pid", writer, order, "process id of the dead in its own pid namespace"),
                 field(\D.uid, "uid", writer, order, "effective user id of the dead"),
-                field(\D.held, "held", writer, order, "a bit for each kind of claim that was given back: 0 sender, 1 receiver, 2 side of a handoff"),
+                field(
+                    \D.held, "held", writer, order,
+                    "a bit for each kind of claim that was given back: 0 sender, 1 receiver, 2 side of a handoff"),
                 field(\D.noticed_ns, "noticed_ns", writer, order, "CLOCK_MONOTONIC when the repair began"),
                 field(\D.program, "program", writer, order, "program of the dead, zero-terminated"),
             ])
@@ -170,7 +172,9 @@ package enum LayoutTable {
         return Structure(
             name: "handoff side", size: MemoryLayout<S>.size, place: "in the handoff",
             fields: [
-                field(\S.role, "role", "the side; whoever finds it dead", "compare-exchange", "as a queue's sender; ending 3: another came as the same"),
+                field(
+                    \S.role, "role", "the side; whoever finds it dead", "compare-exchange",
+                    "as a queue's sender; ending 3: another came as the same"),
                 field(\S.flags, "flags", "the side; enders", "read-modify-write", "as a queue's receiver_flags"),
                 field(\S.cpu, "cpu", "the side", "relaxed", "processor it last waited on, plus 1"),
                 field(\S.event, "event", "the other side; enders", "read-modify-write", "futex of the side"),

@@ -15,7 +15,8 @@ public struct DeathNotice: Sendable, Equatable, CustomStringConvertible {
         public static let handoff = Claims(rawValue: 4)
 
         public var description: String {
-            let names = [(Claims.sender, "sender"), (.receiver, "receiver"), (.handoff, "side of a handoff")].filter { contains($0.0) }.map(\.1)
+            let names = [(Claims.sender, "sender"), (.receiver, "receiver"), (.handoff, "side of a handoff")].filter { contains($0.0) }.map(
+                \.1)
             return names.isEmpty ? "nothing" : names.joined(separator: ", ")
         }
     }

@@ -266,7 +266,8 @@ extension Handoff {
         InterprocessError(.detached, "join", label, "this process was forked from the one that opened it; join anew in the child")
     }
     private var missing: InterprocessError {
-        InterprocessError(.deadline, "join", label, "nobody came as its \(role.other) before the deadline; start the other side, or wait longer")
+        InterprocessError(
+            .deadline, "join", label, "nobody came as its \(role.other) before the deadline; start the other side, or wait longer")
     }
 
     /// Why the role cannot be had. If its holder waits for the other side, two were started as the same, and both are told.
@@ -290,6 +291,7 @@ extension Handoff {
 
     private static func clash(_ role: HandoffRole, _ label: String) -> InterprocessError {
         InterprocessError(
-            .clash, "join", label, "two processes came as its \(role), and none as its \(role.other); start one of them as the \(role.other)")
+            .clash, "join", label,
+            "two processes came as its \(role), and none as its \(role.other); start one of them as the \(role.other)")
     }
 }

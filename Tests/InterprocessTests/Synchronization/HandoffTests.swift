@@ -139,7 +139,8 @@ struct HandoffTests {
         try await child.expect("ended closed 65")
     }
 
-    @Test("H6 L2 when the other side ends, in whatever way, the pending and every later yield say so", arguments: ["close", "exit", "kill"])
+    @Test(
+        "H6 L2 when the other side ends, in whatever way, the pending and every later yield say so", arguments: ["close", "exit", "kill"])
     func ends(how: String) async throws {
         let child = try start("handoff-end", .child, [how])
         var parent = try join(.parent)
