@@ -128,7 +128,7 @@ extension QueueSuite {
             let pid = try server.start(["queue-hold", "send", scratch.path, "1"])
             #expect(eventually { record[.ready] == 1 })
             // As whoever finds it dead does; it lives until then, so that nobody else is first.
-            let role = QueueRole.sender(QueueWords(receiver.segment.mapping))
+            let role = Role.sender(QueueWords(receiver.segment.mapping))
             guard let holder = role.current.peer else { throw TestFailure("there is no sender") }
             let isUnused = SystemCallFaults.withFault("membarrier", .interrupted) {
                 role.recover(holder)

@@ -18,7 +18,7 @@ extension QueueSuite {
                 try TestThread { () -> Int in
                     let options = QueueOptions(directory: ObjectDirectory(at: FilePath(path)), existence: .mustExist)
                     let segment = try QueueSegment.open("q", ElementDescription(of: UInt64.self), capacity: nil, options)
-                    let role = QueueRole.sender(QueueWords(segment.mapping))
+                    let role = Role.sender(QueueWords(segment.mapping))
                     var joined = 0
                     for _ in 0..<40_000 {
                         do throws(RoleHeld) {
@@ -36,7 +36,7 @@ extension QueueSuite {
             #expect(inside.most == 1)
             #expect(joined > 1000)
             // Each has had a session of its own.
-            let role = QueueRole.sender(QueueWords(receiver.segment.mapping)).current
+            let role = Role.sender(QueueWords(receiver.segment.mapping)).current
             #expect(role.session == UInt32(joined) & RoleWord.sessionMask)
         }
 

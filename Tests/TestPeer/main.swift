@@ -6,7 +6,7 @@ typealias Command = @Sendable ([String]) throws -> Void
 // One dictionary for each topic, in a file of its own.
 let commands: [String: Command] = [
     segmentCommands, segmentRaceCommands, accessCommands, inheritCommands, systemCommands, queueCommands, deathCommands, forkCommands,
-    streamCommands,
+    streamCommands, handoffCommands,
 ].reduce(into: [:]) { all, some in
     all.merge(some) { _, _ in preconditionFailure("two commands of one name") }
 }

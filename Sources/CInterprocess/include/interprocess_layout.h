@@ -142,4 +142,29 @@ _Static_assert(offsetof(ipc_queue, sender_event) == 448, "sender event");
 _Static_assert(offsetof(ipc_queue, sender) == 512, "roles");
 _Static_assert(offsetof(ipc_queue, dropping) == 640, "dropping");
 
+// One side of a handoff. 128 bytes: two lines, against adjacent-line prefetch.
+typedef struct ipc_handoff_side {
+  uint64_t role;            // PeerID in bits 0-31, session in 32-53, ending of the session before in 56-59, ending in 60-63 (as a queue's; 3 clash)
+  uint32_t flags;           // as receiver_flags
+  uint32_t cpu;             // processor it last waited on, plus 1
+  uint32_t event;           // futex word, incremented by the other side
+  uint8_t reserved[108];
+} ipc_handoff_side;
+_Static_assert(sizeof(ipc_handoff_side) == 128, "a side is two lines");
+
+// A handoff's control block. 512 bytes.
+typedef struct ipc_handoff {
+  // 0: what travels, in one line
+  uint64_t turn;            // the pair's sessions in bits 0-21 (parent) and 22-43 (child), whose turn it is in bit 63 (1 the child's)
+  uint64_t value[2];        // what each side (0 the parent) gave with the turn, written before it gave the turn
+  uint8_t reserved0[104];
+  // 128
+  ipc_handoff_side parent;
+  ipc_handoff_side child;
+  uint8_t reserved1[128];
+} ipc_handoff;
+_Static_assert(sizeof(ipc_handoff) == 512, "handoff control block");
+_Static_assert(offsetof(ipc_handoff, parent) == 128, "parent");
+_Static_assert(offsetof(ipc_handoff, child) == 256, "child");
+
 #endif

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 // One word of futex_waitv(2), as the kernel lays it out.
 typedef struct ipc_futex_waiter {
@@ -86,6 +87,21 @@ static inline void ipc_processor_pause(void) {
   __asm__ volatile("isb" ::: "memory");
 #else
   __asm__ volatile("" ::: "memory");
+#endif
+}
+
+// The processor's counter of constant rate.
+static inline uint64_t ipc_processor_counter(void) {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+  uint64_t count;
+  __asm__ volatile("mrs %0, cntvct_el0" : "=r"(count));
+  return count;
+#else
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 #endif
 }
 

@@ -113,7 +113,7 @@ extension SegmentMapping {
     func isGarbageIfAlone(withMessages: Bool) -> Bool {
         guard header.lifetime == .untilLastPeerLeaves else { return false }
         switch header.kind {
-        case .plain: return true
+        case .plain, .handoff: return true
         case .queue: return withMessages || hasQueueBlock && !QueueSegment.isWorthKeeping(self)
         default: return false
         }

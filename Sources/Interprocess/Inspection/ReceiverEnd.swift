@@ -1,7 +1,7 @@
 /// Whether a sender's receiver has closed, for a thread that watches while the sender's own is busy elsewhere. Keeps the memory mapped, but
 /// neither the segment open nor its name.
 package struct ReceiverEnd: Sendable {
-    private let receiver: QueueRole
+    private let receiver: Role
     /// The receiver's session before the first that is this sender's.
     private let known: UInt32
 

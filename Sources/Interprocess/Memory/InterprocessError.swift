@@ -39,6 +39,10 @@ public struct InterprocessError: Error, Sendable, CustomStringConvertible {
         public static let noSpace = Code(description: "noSpace")
         /// The role, the lock or the slot is taken by somebody who is alive.
         public static let busy = Code(description: "busy")
+        /// Two came for a role that only one can have, while the other role was free: a mistake of whoever started them.
+        public static let clash = Code(description: "clash")
+        /// Nobody came before the deadline.
+        public static let deadline = Code(description: "deadline")
         /// This process was forked from the one that opened the object.
         public static let detached = Code(description: "detached")
         /// The shared bytes are not what they must be.

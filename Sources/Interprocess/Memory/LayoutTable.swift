@@ -28,7 +28,7 @@ package enum LayoutTable {
                 + Array("\(structure.name)=\(structure.size);".utf8)
         })
 
-    package static let structures: [Structure] = [header, deathRecord, peerSlot, queue, queueProgress]
+    package static let structures: [Structure] = [header, deathRecord, peerSlot, queue, queueProgress, handoff, handoffSide]
 
     private static func field<Root, Value>(
         _ path: KeyPath<Root, Value>, _ name: String, _ writer: String, _ order: String, _ meaning: String
@@ -46,7 +46,7 @@ package enum LayoutTable {
             fields: [
                 field(\H.magic, "magic", creator, once, "0xff 'IPCSEG1'"),
                 field(\H.layout_version, "layout_version", creator, once, "version of this table"),
-                field(\H.kind, "kind", creator, once, "1 plain segment, 2 queue"),
+                field(\H.kind, "kind", creator, once, "1 plain segment, 2 queue, 3 handoff"),
                 field(\H.fingerprint, "fingerprint", creator, once, "FNV-1a of this table's names, offsets and sizes"),
                 field(\H.segment_size, "segment_size", creator, once, "bytes of the whole file"),
                 field(\H.created_ns, "created_ns", creator, once, "CLOCK_REALTIME"),
@@ -85,7 +85,9 @@ package enum LayoutTable {
                 field(\D.repairer, "repairer", writer, order, "PeerID of the peer that repaired; 0: an opener that was alone"),
                 field(\D.pid, "pid", writer, order, "process id of the dead in its own pid namespace"),
                 field(\D.uid, "uid", writer, order, "effective user id of the dead"),
-                field(\D.held, "held", writer, order, "a bit for each kind of claim that was given back: 0 sender, 1 receiver"),
+                field(
+                    \D.held, "held", writer, order,
+                    "a bit for each kind of claim that was given back: 0 sender, 1 receiver, 2 side of a handoff"),
                 field(\D.noticed_ns, "noticed_ns", writer, order, "CLOCK_MONOTONIC when the repair began"),
                 field(\D.program, "program", writer, order, "program of the dead, zero-terminated"),
             ])
@@ -148,6 +150,34 @@ package enum LayoutTable {
                 field(
                     \Q.dropped_newest, "dropped_newest", "sender", "release",
                     "messages never put into the queue, if it drops the newest"),
+            ])
+    }()
+
+    private static let handoff: Structure = {
+        typealias H = ipc_handoff
+        return Structure(
+            name: "handoff", size: MemoryLayout<H>.size, place: "object_offset",
+            fields: [
+                field(
+                    \H.turn, "turn", "who has it; who makes a pair", "release; compare-exchange",
+                    "bits 0-21 the parent's session, 22-43 the child's: the pair; bit 63 whose turn it is, 1 the child's"),
+                field(\H.value, "value", "each side its own", "before turn", "what the parent, and the child, gave with the turn"),
+                field(\H.parent, "parent", "see handoff side", "", "the parent's words"),
+                field(\H.child, "child", "see handoff side", "", "the child's words"),
+            ])
+    }()
+
+    private static let handoffSide: Structure = {
+        typealias S = ipc_handoff_side
+        return Structure(
+            name: "handoff side", size: MemoryLayout<S>.size, place: "in the handoff",
+            fields: [
+                field(
+                    \S.role, "role", "the side; whoever finds it dead", "compare-exchange",
+                    "as a queue's sender; ending 3: another came as the same"),
+                field(\S.flags, "flags", "the side; enders", "read-modify-write", "as a queue's receiver_flags"),
+                field(\S.cpu, "cpu", "the side", "relaxed", "processor it last waited on, plus 1"),
+                field(\S.event, "event", "the other side; enders", "read-modify-write", "futex of the side"),
             ])
     }()
 

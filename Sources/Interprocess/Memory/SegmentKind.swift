@@ -8,10 +8,14 @@ public struct SegmentKind: Hashable, Sendable, RawRepresentable, CustomStringCon
     /// A queue from one sender to one receiver.
     public static let queue = SegmentKind(rawValue: 2)
 
+    /// Two processes that take turns.
+    public static let handoff = SegmentKind(rawValue: 3)
+
     public var description: String {
         switch self {
         case .plain: "segment"
         case .queue: "queue"
+        case .handoff: "handoff"
         default: "object of unknown kind \(rawValue)"
         }
     }

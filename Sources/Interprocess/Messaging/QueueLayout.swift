@@ -39,48 +39,6 @@ struct RecordHeader: Equatable {
     var previousEnding: RoleEnding? { RoleEnding(rawValue: UInt8(truncatingIfNeeded: word >> 32)) }
 }
 
-/// How a role's session ended.
-enum RoleEnding: UInt8, Sendable { case none = 0, closed = 1, died = 2 }
-
-/// Who has a role (sender, receiver) of a queue, or had it last: one word, so that every change is one store.
-///
-/// **States** ending none: the peer has the role. Ending closed or died: nobody has it, and the peer had it last. 0: nobody ever had it.
-struct RoleWord: Equatable, Sendable {
-    let word: UInt64
-
-    init(word: UInt64) { self.word = word }
-
-    private init(peerBits: UInt32, session: UInt32, before: RoleEnding, ending: RoleEnding) {
-        word = UInt64(peerBits) | UInt64(session) << 32 | UInt64(before.rawValue) << 56 | UInt64(ending.rawValue) << 60
-    }
-
-    static let sessionMask: UInt32 = (1 << 22) - 1
-
-    var peerBits: UInt32 { UInt32(truncatingIfNeeded: word) }
-    var peer: PeerID? { PeerID(rawValue: peerBits) }
-    /// Counts the sessions, modulo 2^22; 0 if there was none yet.
-    var session: UInt32 { UInt32(truncatingIfNeeded: word >> 32) & Self.sessionMask }
-    /// How the session before this one ended.
-    var before: RoleEnding { RoleEnding(rawValue: UInt8(truncatingIfNeeded: word >> 56 & 15)) ?? .none }
-    var ending: RoleEnding { RoleEnding(rawValue: UInt8(truncatingIfNeeded: word >> 60)) ?? .none }
-
-    var holder: PeerID? { ending == .none ? peer : nil }
-
-    func joined(by peer: PeerID) -> RoleWord {
-        RoleWord(peerBits: peer.rawValue, session: (session &+ 1) & Self.sessionMask, before: ending, ending: .none)
-    }
-
-    func ended(_ ending: RoleEnding) -> RoleWord { RoleWord(peerBits: peerBits, session: session, before: before, ending: ending) }
-}
-
-/// Sessions are counted modulo 2^22 and compared by their distance.
-extension UInt32 {
-    func isSession(after other: UInt32) -> Bool {
-        let distance = (self &- other) & RoleWord.sessionMask
-        return distance != 0 && distance < (RoleWord.sessionMask + 1) / 2
-    }
-}
-
 /// The shared words of a queue's control block.
 struct QueueWords: Sendable {
     private let mapping: SegmentMapping
@@ -111,6 +69,8 @@ struct QueueWords: Sendable {
     var sender: SharedUInt64 { word64(\.sender) }
     var receiver: SharedUInt64 { word64(\.receiver) }
 
+    var senderSide: SideWords { SideWords(role: sender, flags: senderFlags, event: senderEvent, cpu: senderCPU) }
+    var receiverSide: SideWords { SideWords(role: receiver, flags: receiverFlags, event: receiverEvent, cpu: receiverCPU) }
     var droppedNewest: SharedUInt64 { word64(\.dropped_newest) }
 
     /// What the queue does when it is full; nil if the field is impossible.

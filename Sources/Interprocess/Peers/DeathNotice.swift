@@ -11,9 +11,12 @@ public struct DeathNotice: Sendable, Equatable, CustomStringConvertible {
         public static let sender = Claims(rawValue: 1)
         /// The receiver's role of a queue.
         public static let receiver = Claims(rawValue: 2)
+        /// A side of a handoff, and the turn if it had that.
+        public static let handoff = Claims(rawValue: 4)
 
         public var description: String {
-            let names = [(Claims.sender, "sender"), (.receiver, "receiver")].filter { contains($0.0) }.map(\.1)
+            let names = [(Claims.sender, "sender"), (.receiver, "receiver"), (.handoff, "side of a handoff")].filter { contains($0.0) }.map(
+                \.1)
             return names.isEmpty ? "nothing" : names.joined(separator: ", ")
         }
     }

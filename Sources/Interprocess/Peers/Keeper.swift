@@ -66,6 +66,7 @@ final class Keeper: Sendable {
                 try Futex.checkWaitingOnMany()
                 // Here, so that the two threads do not meet at its first use: in a forked child that goes wrong (CAVEATS).
                 _ = Barrier.isRegistered
+                _ = CycleCounter.perMicrosecond
                 try startServiceThread(named: "ipc-keeper") { self.run() }
             }
         } catch {

@@ -11,16 +11,20 @@ public enum WaitStrategy: Sendable, Hashable, CaseIterable {
     case park
 }
 
-/// The part of a wait before sleeping.
-enum Polling {
-    /// About the cost of waking a sleeper on another processor: polling for longer than that cannot pay.
-    static let budget: UInt64 = 20_000
-    static let mostYields = 64
-    /// A yield that comes back sooner ran nobody: the other side is not ready to run here.
-    static let emptyYield: UInt64 = 700
-    /// A yield that took longer ran somebody else, who uses up the time slices.
-    static let dearYield: UInt64 = 200_000
-    static let pollsPerClock = 32
+/// The part of a wait before sleeping. One value for each side of an object: it remembers whether making room has paid.
+struct Polling: Sendable {
+    /// About the cost of waking a sleeper on another processor, in microseconds: polling for longer than that cannot pay.
+    private static let budget: UInt64 = 20
+    private static let mostYields = 64
+    /// Microseconds. A yield that took longer ran somebody else, who uses up the time slices; or the other side, which has long work: then a
+    /// yield saves nothing that counts.
+    private static let dearYield: UInt64 = 200
+    /// How many times as long as a dear yield took no other is tried: what they cost together is then a few hundredths.
+    private static let abstinence: UInt64 = 32
+    private static let pollsPerCount = 32
+
+    /// No yield is tried before the counter is so far; 0: one may be tried now.
+    private var noYieldUntil: UInt64 = 0
 
     /// Polls until `isReady`, or until it does not pay any more. Returns whether it is ready.
     ///
@@ -28,34 +32,54 @@ enum Polling {
     ///   - mine: where this side's processor is published, plus 1, for the other side's decision.
     ///   - other: where the other side's is.
     ///   - mayEnd: asked now and then by `.spin`, which has no other end.
-    static func run(
+    mutating func run(
         _ strategy: WaitStrategy, _ deadline: Deadline, mine: SharedUInt32, other: SharedUInt32, mayEnd: () -> Bool, isReady: () -> Bool
     ) -> Bool {
         if isReady() { return true }
         if strategy == .park { return false }
-        let start = MonotonicInstant.now
+        let perMicrosecond = CycleCounter.perMicrosecond
+        // A yield that comes back sooner ran nobody: the other side is not ready to run here.
+        let emptyYield = perMicrosecond &* 7 / 10
+        var before = CycleCounter.now
+        let start = before
         var emptyYields = 0
         for round in 0... {
             let processor = UInt32(truncatingIfNeeded: Processor.current + 1)
             if mine.loadRelaxed() != processor { mine.storeRelaxed(processor) }
             if other.loadRelaxed() == processor {
                 // The other side can only go on if this one makes room.
-                let before = MonotonicInstant.now
+                if strategy == .adaptive, isAbstaining(before) { return false }
                 Processor.yield()
+                let after = CycleCounter.now
+                let took = after &- before
+                before = after
+                let isDear = took > Self.dearYield &* perMicrosecond
+                if isDear { noYieldUntil = after &+ took &* Self.abstinence }
                 if isReady() { return true }
-                let took = MonotonicInstant.now.nanoseconds(since: before)
                 emptyYields = took < emptyYield ? emptyYields + 1 : 0
-                if strategy == .adaptive, emptyYields >= 2 || took > dearYield || round >= mostYields { return false }
+                if strategy == .adaptive, emptyYields >= 2 || isDear || round >= Self.mostYields { return false }
             } else {
-                for _ in 0..<pollsPerClock {
+                for _ in 0..<Self.pollsPerCount {
                     Processor.pause()
                     if isReady() { return true }
                 }
-                if strategy == .adaptive, MonotonicInstant.now.nanoseconds(since: start) > budget { return false }
+                before = CycleCounter.now
+                if strategy == .adaptive, before &- start > Self.budget &* perMicrosecond { return false }
             }
             if deadline.hasPassed { return isReady() }
             if strategy == .spin, round % 64 == 63, mayEnd() { return isReady() }
         }
         return false
     }
+
+    private mutating func isAbstaining(_ now: UInt64) -> Bool {
+        if noYieldUntil == 0 { return false }
+        // Further ahead than any yield can be: the counter of another processor.
+        if now < noYieldUntil, noYieldUntil &- now < Self.longestAbstinence &* CycleCounter.perMicrosecond { return true }
+        noYieldUntil = 0
+        return false
+    }
+
+    /// Microseconds.
+    private static let longestAbstinence: UInt64 = 10_000_000
 }

@@ -10,7 +10,7 @@ struct Bench: ParsableCommand {
             Every case runs in two fresh processes pinned to their processors. The cases take turns in every round, so that what else the \
             machine does falls on all of them: compare figures of one run, and ratios before figures.
             """,
-        subcommands: [Queue.self, DeathBench.self])
+        subcommands: [Queue.self, HandoffBench.self, DeathBench.self])
 
     /// `ipc bench queue`.
     struct Queue: ParsableCommand {
@@ -20,6 +20,16 @@ struct Bench: ParsableCommand {
         @OptionGroup var options: BenchOptions
 
         func run() throws { try BenchmarkSuite.queue.runAndReport(options) }
+    }
+
+    /// `ipc bench handoff`.
+    struct HandoffBench: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "handoff", abstract: "Two processes, one turn: the cost of a switch, on one processor and on two.")
+
+        @OptionGroup var options: BenchOptions
+
+        func run() throws { try BenchmarkSuite.handoff.runAndReport(options) }
     }
 }
 

@@ -84,7 +84,7 @@ struct BenchmarkSuite: Sendable {
     var comparisons: [Comparison]
 
     /// Every suite, for the worker processes, which find their case by its name.
-    static let all = [queue]
+    static let all = [queue, handoff]
 }
 
 /// The part of the shared memory that belongs to the mechanism. It is zero at the start of every round.

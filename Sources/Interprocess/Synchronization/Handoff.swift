@@ -1,0 +1,297 @@
+import CInterprocess
+import InterprocessSystem
+
+/// A turn that two processes give each other: only one of them runs at a time, and a 64-bit value goes with the turn.
+///
+/// ```swift
+/// var judge = try Handoff.join("round-1", as: .parent)        // the first turn is the parent's
+/// while let answer = try judge.yield(question) { … }          // nil: the other side is gone
+/// ```
+/// ```swift
+/// var contestant = try Handoff.join("round-1", as: .child)    // returns with the parent's first turn
+/// var question = contestant.value
+/// while let asked = question { question = try contestant.yield(answer(to: asked)) }
+/// ```
+///
+/// **Layout** "handoff" in Documentation/Layout: `turn` and the two values in one cache line.
+/// **Memory order** `SYNC handoff.turn`: release of `turn` by who gives it ⇄ acquire by who gets it. Everything that one side did before it gave
+/// the turn away, the other sees.
+/// **Death** Killed before the store of `turn`, a side still has it, and the other is told that it has ended; after it, the turn has been given
+/// and is had once before the end is told. There is nothing to repair but the role, which ends.
+/// **Progress** ``yield(_:until:)`` blocks until the other side gives the turn back. Across processors it makes no system call, on one
+/// processor one (`sched_yield`), while the other side answers soon; then it sleeps in a futex.
+/// **Source** decision record 0004; model Models/handoff.pml.
+public struct Handoff: ~Copyable, @unchecked Sendable {
+    let side: Side
+    let words: HandoffWords
+    /// Which of the two sides this is.
+    public let role: HandoffRole
+    /// How calls that block wait.
+    public var strategy: WaitStrategy
+    /// What came with the turn that this side has; 0 with the parent's first one. Nil while the other side has the turn, and after the end.
+    public internal(set) var value: UInt64?
+    /// How the other side ended, once this one has been told.
+    public internal(set) var end: HandoffEnd?
+
+    private let turn: SharedUInt64
+    private let given: SharedUInt64
+    private let taken: SharedUInt64
+    private var waker: Waker
+    /// The pair, with the turn on this side and on the other.
+    private var mine = Turn(word: 0)
+    private var theirs = Turn(word: 0)
+
+    init(_ segment: Segment, _ role: HandoffRole, _ strategy: WaitStrategy) throws(InterprocessError) {
+        let words = HandoffWords(segment.mapping)
+        self.words = words
+        self.role = role
+        self.strategy = strategy
+        turn = words.turn
+        given = words.value(of: role)
+        taken = words.value(of: role.other)
+        let other = words.side(role.other)
+        waker = Waker(flags: other.flags, event: other.event)
+        let mine = words.role(role)
+        side = try Side(segment, words.side(role), other, claims: (.handoff, .handoff)) { held in
+            Self.refusal(held, mine, words, role, segment)
+        }
+    }
+
+    deinit { side.close() }
+
+    /// Gives the side up: the other is told. Also done when the value ends.
+    public consuming func close() {}
+
+    /// The segment that the handoff lives in, with its peers and their deaths.
+    public var segment: Segment { side.segment }
+
+    /// The process on the other side; nil if it has left.
+    public var partner: PeerInformation? {
+        side.other.current.holder.flatMap { side.segment.attachment.table.information(of: $0) }
+    }
+
+    /// Gives the turn away, with `value`, and waits until it comes back, or until `deadline`. Returns what came with it; nil if the other side
+    /// has closed, exited or been killed: then ``end`` says how.
+    ///
+    /// After the deadline the other side still has the turn: go on with ``awaitTurn(until:)``. A signal never gives the turn away. O(1).
+    ///
+    /// - Throws: ``HandoffError`` `deadline`, `notYourTurn`, `detached`, `damaged`.
+    public mutating func yield(_ value: UInt64 = 0, until deadline: Deadline = .never) throws(HandoffError) -> UInt64? {
+        try give(value)
+        return try awaitTurn(until: deadline)
+    }
+
+    /// Waits until the other side gives the turn, or until `deadline`; at once if this one has it. Nil as ``yield(_:until:)``.
+    ///
+    /// - Throws: ``HandoffError`` `deadline`, `detached`, `damaged`.
+    public mutating func awaitTurn(until deadline: Deadline = .never) throws(HandoffError) -> UInt64? {
+        if let value { return value }
+        if end != nil { return nil }
+        while true {
+            _ = side.poll(strategy, deadline, isReady: { hasChanged })
+            if let outcome = try look() { return outcome.value }
+            if deadline.hasPassed { throw .deadline }
+            if let words = prepareToSleep() {
+                words.sleep(until: deadline)
+                side.sleeper.cancel()
+            }
+        }
+    }
+
+    /// Gives the turn away, with `value`, and does not wait.
+    ///
+    /// - Returns: what is known right afterwards; see ``tryTurn()``.
+    /// - Throws: ``HandoffError`` `notYourTurn`, `detached`, `damaged`.
+    public mutating func tryYield(_ value: UInt64 = 0) throws(HandoffError) -> HandoffOutcome {
+        try give(value)
+        return try tryTurn()
+    }
+
+    /// Whether the turn is this side's by now. Never blocks. O(1).
+    ///
+    /// - Throws: ``HandoffError`` `detached`, `damaged`.
+    public mutating func tryTurn() throws(HandoffError) -> HandoffOutcome { try look() ?? .pending }
+
+    private mutating func give(_ value: UInt64) throws(HandoffError) {
+        guard self.value != nil else {
+            // Told once more: the end, which the caller finds by waiting.
+            if end != nil { return }
+            throw .notYourTurn
+        }
+        given.storeRelaxed(value)
+        turn.storeRelease(theirs.word)
+        self.value = nil
+        ipc_compiler_fence()
+        if waker.needsAttention, waker.attend() & WaitFlags.open == 0 { throw .detached }
+    }
+
+    private var hasChanged: Bool { turn.loadAcquire() != theirs.word }
+
+    /// The turn if it has come, or the end; nil if there is nothing yet.
+    mutating func look() throws(HandoffError) -> HandoffOutcome? {
+        if let value { return .turn(value) }
+        if end != nil { return .ended }
+        if try takeTurn(), let value { return .turn(value) }
+        if side.isDetached { throw .detached }
+        guard let found = partnersEnd() else { return nil }
+        // A turn that was given before the end counts first.
+        if try takeTurn(), let value { return .turn(value) }
+        end = found
+        return .ended
+    }
+
+    /// Takes the turn if it was given.
+    private mutating func takeTurn() throws(HandoffError) -> Bool {
+        let seen = turn.loadAcquire()
+        if seen == theirs.word { return false }
+        guard seen == mine.word else {
+            if side.isDetached { throw .detached }
+            throw .damaged("turn")
+        }
+        value = taken.loadRelaxed()
+        return true
+    }
+
+    /// How the other side of this pair ended; nil if it has not.
+    private func partnersEnd() -> HandoffEnd? {
+        _ = side.endDeadOther()
+        let other = side.lookAtOther()
+        let session = theirs.session(of: role.other)
+        if other.session == session, other.ending == .none { return nil }
+        // Another has come since: then how the one before ended is all that is known.
+        let hasDied = other.session == session ? other.ending == .died : other.before == .died
+        guard hasDied else { return .closed }
+        return .died(other.session == session ? side.notice(of: other) : side.notice(ofPeerBits: 0))
+    }
+
+    /// Announces a sleep until the turn comes; nil if there is something to do first.
+    func prepareToSleep() -> SleepWords? { side.prepareToSleep(isReady: { hasChanged }) }
+}
+
+// MARK: Meeting
+
+extension Handoff {
+    /// Takes one side of the handoff `name`, makes it if there is none, and waits until somebody has the other side, or until `deadline`. The
+    /// child's call returns with the parent's first turn.
+    ///
+    /// - Throws: ``InterprocessError`` `busy` if both sides are taken, or this one is and its pair is at work; `clash` if another process waits as
+    ///   the same role (it gets the same error); `deadline`; and as ``Segment/openOrCreate(_:size:in:lifetime:permissions:maximumPeers:)``.
+    public static func join(
+        _ name: ObjectName, as role: HandoffRole, options: HandoffOptions = HandoffOptions(), strategy: WaitStrategy = .adaptive,
+        until deadline: Deadline = .never
+    ) throws(InterprocessError) -> Handoff {
+        let plan = SegmentPlan(
+            kind: .handoff, objectSize: MemoryLayout<ipc_handoff>.size, dataSize: 0, mirrorsData: false, capacity: 0, element: .bytes,
+            lifetime: options.lifetime, maximumPeers: HandoffOptions.maximumPeers)
+        let segment = try Segment.make(
+            .openOrCreate, plan, SegmentPlace(name: name, directory: options.directory), options.permissions, minimumCapacity: nil,
+            recovery: .handoff, keepAbandoned: { _ in false }, initialize: { HandoffWords($0).initialize() })
+        var handoff = try Handoff(segment, role, strategy)
+        try handoff.meet(until: deadline)
+        return handoff
+    }
+
+    /// Leaves the pair, whether the other side has ended or not, and waits for the next one, as ``join(_:as:options:strategy:until:)``.
+    ///
+    /// - Throws: ``InterprocessError`` `busy` if somebody else has taken this side meanwhile; `clash`; `deadline`; `detached`.
+    public mutating func rejoin(until deadline: Deadline = .never) throws(InterprocessError) {
+        value = nil
+        end = nil
+        try takeRoleAnew()
+        try meet(until: deadline)
+    }
+
+    private mutating func takeRoleAnew() throws(InterprocessError) {
+        if side.isDetached { throw detached }
+        do throws(RoleHeld) {
+            try side.rejoin()
+        } catch {
+            throw Self.refusal(error, side.mine, words, role, side.segment)
+        }
+    }
+
+    private mutating func meet(until deadline: Deadline) throws(InterprocessError) {
+        while true {
+            try pair(until: deadline)
+            if role == .parent {
+                value = 0
+                return
+            }
+            do throws(HandoffError) {
+                // A parent that leaves before its first turn was not there.
+                if try awaitTurn(until: deadline) != nil { return }
+            } catch {
+                switch error {
+                case .deadline: throw missing
+                case .detached: throw detached
+                default: throw InterprocessError(.damaged, "join", label, "the handoff is damaged (\(error)); remove it")
+                }
+            }
+            end = nil
+            try takeRoleAnew()
+        }
+    }
+
+    /// Waits until this session is one of a pair. Whoever of the two sees both makes it, by one compare-exchange.
+    private mutating func pair(until deadline: Deadline) throws(InterprocessError) {
+        while true {
+            if side.isDetached { throw detached }
+            _ = side.endDeadOther()
+            let other = side.lookAtOther()
+            let seen = Turn(word: turn.loadAcquire())
+            if seen.session(of: role) == side.role.session {
+                mine = seen.given(to: role)
+                theirs = seen.given(to: role.other)
+                return
+            }
+            guard side.mine.current == side.role else { throw Self.clash(role, label) }
+            if other.holder != nil, seen.session(of: role.other) != other.session {
+                let sessions = role == .parent ? (side.role.session, other.session) : (other.session, side.role.session)
+                if turn.compareExchange(seen.word, Turn(parent: sessions.0, child: sessions.1, of: .parent).word) {
+                    Waker.alarm(side.mine.otherEvent)
+                }
+                continue
+            }
+            if deadline.hasPassed { throw missing }
+            let isReady = { [turn, side] in turn.loadAcquire() != seen.word || side.mine.current != side.role }
+            if let words = side.prepareToSleep(isReady: isReady) {
+                words.sleep(until: deadline)
+                side.sleeper.cancel()
+            }
+        }
+    }
+
+    private var label: String { side.segment.name?.description ?? "handoff" }
+    private var detached: InterprocessError {
+        InterprocessError(.detached, "join", label, "this process was forked from the one that opened it; join anew in the child")
+    }
+    private var missing: InterprocessError {
+        InterprocessError(
+            .deadline, "join", label, "nobody came as its \(role.other) before the deadline; start the other side, or wait longer")
+    }
+
+    /// Why the role cannot be had. If its holder waits for the other side, two were started as the same, and both are told.
+    private static func refusal(
+        _ held: RoleHeld, _ mine: Role, _ words: HandoffWords, _ role: HandoffRole, _ segment: Segment
+    ) -> InterprocessError {
+        let label = segment.name?.description ?? "handoff"
+        let current = mine.current
+        let isPaired = Turn(word: words.turn.loadAcquire()).session(of: role) == current.session
+        if current.holder == held.holder, !isPaired, mine.refuse(current) {
+            // Who waits sleeps on an event of its own.
+            Waker.alarm(words.side(role).event)
+            return clash(role, label)
+        }
+        let holder = segment.attachment.table.information(of: held.holder)
+        return InterprocessError(
+            .busy, "join", label,
+            "it has a \(role) already (\(holder.map { "\($0.program), pid \($0.pid)" } ?? "peer \(held.holder)")); wait until that has ended, or use another name"
+        )
+    }
+
+    private static func clash(_ role: HandoffRole, _ label: String) -> InterprocessError {
+        InterprocessError(
+            .clash, "join", label,
+            "two processes came as its \(role), and none as its \(role.other); start one of them as the \(role.other)")
+    }
+}
