@@ -1,4 +1,4 @@
-import Interprocess
+internal import Interprocess
 import InterprocessSystem
 
 /// What a worker and one of its children tell one another: an order one way, a milestone the other.

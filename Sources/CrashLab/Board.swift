@@ -1,5 +1,5 @@
 import CCrashLab
-public import Interprocess
+package import Interprocess
 
 /// Memory of one worker that all its children share with it, and that outlives each of them.
 ///
@@ -53,7 +53,7 @@ public struct Ledger: @unchecked Sendable {
         nonmutating set { word(index).storeRelease(newValue) }
     }
 
-    public func word(_ index: Int) -> SharedUInt64 {
+    package func word(_ index: Int) -> SharedUInt64 {
         precondition((0..<Self.count).contains(index), "the ledger has \(Self.count) words")
         return unsafe SharedUInt64(at: base + index * 64)
     }

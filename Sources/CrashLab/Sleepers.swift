@@ -1,4 +1,4 @@
-import Interprocess
+internal import Interprocess
 import InterprocessSystem
 
 extension Child {

@@ -1,5 +1,5 @@
 import CCrashLab
-import Interprocess
+internal import Interprocess
 import InterprocessSystem
 
 /// What came of one trial.
