@@ -2,4 +2,4 @@ import CrashLab
 
 /// Every scenario of the library.
 let allScenarios: [Scenario] =
-    queueSendScenarios + queueReceiveScenarios + queueContendedScenarios + queueStormScenarios + queueScheduleScenarios + segmentScenarios
+    queueSendScenarios + queueReceiveScenarios + queueContendedScenarios + queueStormScenarios + queueScheduleScenarios + segmentScenarios + handoffScenarios
