@@ -2,4 +2,5 @@ import CrashLab
 
 /// Every scenario of the library.
 let allScenarios: [Scenario] =
-    queueSendScenarios + queueReceiveScenarios + queueContendedScenarios + queueStormScenarios + queueScheduleScenarios + segmentScenarios + handoffScenarios
+    queueSendScenarios + queueReceiveScenarios + queueContendedScenarios + queueStormScenarios + queueScheduleScenarios + segmentScenarios
+    + handoffScenarios
