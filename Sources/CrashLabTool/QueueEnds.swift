@@ -6,6 +6,8 @@ enum Mark {
     static let sendIntent = 0, sent = 1, takeIntent = 2, taken = 3
     /// 1: the side that was killed has a successor.
     static let succeeded = 4
+    /// Ends that the side that lives on was told of.
+    static let ends = 5
 }
 
 extension Site {

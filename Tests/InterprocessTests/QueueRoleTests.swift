@@ -22,7 +22,7 @@ extension QueueSuite {
                     var joined = 0
                     for _ in 0..<40_000 {
                         do throws(RoleHeld) {
-                            let mine = try role.join(segment.peer, segment.attachment.table).now
+                            let mine = try role.join(segment.peer, segment.attachment.table, isFinal: true).now
                             inside.enter()
                             joined += 1
                             inside.leave()

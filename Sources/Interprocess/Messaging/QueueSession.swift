@@ -16,7 +16,7 @@ final class QueueSession: Side, @unchecked Sendable {
         let isSender = end == .sender
         try super.init(
             segment, isSender ? words.senderSide : words.receiverSide, isSender ? words.receiverSide : words.senderSide,
-            claims: isSender ? (.sender, .receiver) : (.receiver, .sender)
+            claims: isSender ? (.sender, .receiver) : (.receiver, .sender), isFinal: true
         ) { held in
             let holder = segment.attachment.table.information(of: held.holder)
             return InterprocessError(

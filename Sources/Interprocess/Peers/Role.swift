@@ -29,6 +29,11 @@ struct RoleWord: Equatable, Sendable {
     var before: RoleEnding { RoleEnding(rawValue: UInt8(truncatingIfNeeded: word >> 56 & 15)) ?? .none }
     var ending: RoleEnding { RoleEnding(rawValue: UInt8(truncatingIfNeeded: word >> 60)) ?? .none }
 
+    /// Whether the holder has seen that it is in a pair, and can be refused no more; of a handoff.
+    var isConfirmed: Bool { word & Self.confirmedBit != 0 }
+    var confirmed: RoleWord { RoleWord(word: word | Self.confirmedBit) }
+    private static let confirmedBit: UInt64 = 1 << 54
+
     var holder: PeerID? { ending == .none ? peer : nil }
 
     func joined(by peer: PeerID) -> RoleWord {
@@ -65,7 +70,9 @@ struct Role: Sendable {
     /// Takes the role, if nobody who lives has it. Returns the word before and after.
     ///
     /// - Throws: the living holder.
-    func join(_ peer: PeerID, _ table: PeerTable) throws(RoleHeld) -> (before: RoleWord, now: RoleWord) {
+    ///
+    /// - Parameter isFinal: false: the holder may still be refused, and calls ``confirm(_:)`` when it may not be any more.
+    func join(_ peer: PeerID, _ table: PeerTable, isFinal: Bool) throws(RoleHeld) -> (before: RoleWord, now: RoleWord) {
         while true {
             let seen = current
             if let holder = seen.holder {
@@ -75,10 +82,19 @@ struct Role: Sendable {
             }
             let mine = seen.joined(by: peer)
             guard word.compareExchange(seen.word, mine.word) else { continue }
-            // A sleep or an ending that the last holder left in the flags is not this one's.
-            flags.clearBits(WaitFlags.ofSession)
+            if isFinal { clearFlags() }
             return (seen, mine)
         }
+    }
+
+    /// A sleep or an ending that the last holder left in the flags is not this one's.
+    private func clearFlags() { flags.clearBits(WaitFlags.ofSession) }
+
+    /// From here on the holder cannot be refused, and the flags are its own. Nil if it has been refused.
+    func confirm(_ mine: RoleWord) -> RoleWord? {
+        guard word.compareExchange(mine.word, mine.confirmed.word) else { return nil }
+        clearFlags()
+        return mine.confirmed
     }
 
     /// Gives the role up, once.
@@ -86,9 +102,9 @@ struct Role: Sendable {
         if word.compareExchange(mine.word, mine.ended(.closed).word) { announceEnd() }
     }
 
-    /// Takes the role from a peer that has not begun to use it, since another came for the same. False if it has ended meanwhile.
+    /// Takes the role from a peer that has not confirmed it, since another came for the same. False if it has confirmed or ended meanwhile.
     func refuse(_ held: RoleWord) -> Bool {
-        guard word.compareExchange(held.word, held.ended(.clash).word) else { return false }
+        guard !held.isConfirmed, word.compareExchange(held.word, held.ended(.clash).word) else { return false }
         announceEnd()
         return true
     }

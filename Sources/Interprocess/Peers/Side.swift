@@ -23,6 +23,7 @@ class Side: @unchecked Sendable {
     /// The role word as it was before this side joined.
     final private(set) var before: RoleWord
     let sleeper: Sleeper
+    private let isFinal: Bool
     /// The other side's role as it was last looked at. Only the one side's own calls use it, and they exclude one another.
     private final var lookedAt = RoleWord(word: 0)
     private final var polling = Polling()
@@ -33,18 +34,20 @@ class Side: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - claims: of this side and of the other.
+    ///   - isFinal: as in ``Role/join(_:_:isFinal:)``.
     ///   - refusal: the error to throw if somebody who lives has the role.
     init(
-        _ segment: Segment, _ mine: SideWords, _ other: SideWords, claims: (DeathNotice.Claims, DeathNotice.Claims),
+        _ segment: Segment, _ mine: SideWords, _ other: SideWords, claims: (DeathNotice.Claims, DeathNotice.Claims), isFinal: Bool,
         refusal: (RoleHeld) -> InterprocessError
     ) throws(InterprocessError) {
         self.segment = segment
         self.mine = Role(mine, other, claims.0)
         self.other = Role(other, mine, claims.1)
+        self.isFinal = isFinal
         sleeper = Sleeper(flags: mine.flags, event: mine.event)
         (myCPU, otherCPU) = (mine.cpu, other.cpu)
         do throws(RoleHeld) {
-            (before, role) = try self.mine.join(segment.peer, segment.attachment.table)
+            (before, role) = try self.mine.join(segment.peer, segment.attachment.table, isFinal: isFinal)
         } catch {
             throw refusal(error)
         }
@@ -72,8 +75,25 @@ class Side: @unchecked Sendable {
     /// - Throws: the living holder, if somebody else has been quicker.
     final func rejoin() throws(RoleHeld) {
         mine.close(role)
-        (before, role) = try mine.join(segment.peer, segment.attachment.table)
+        (before, role) = try mine.join(segment.peer, segment.attachment.table, isFinal: isFinal)
         announce()
+    }
+
+    /// Confirms the role, if it was not final. False if this side has been refused.
+    final func confirm() -> Bool {
+        guard let confirmed = mine.confirm(role) else { return false }
+        role = confirmed
+        return true
+    }
+
+    /// The words to sleep on for one that may still be refused: it must not touch the flags, which another may have by then. Only an alarm
+    /// wakes it.
+    final func wordsBeforeConfirmation(isReady: () -> Bool) -> SleepWords? {
+        let role = lookedAt
+        let life = life(of: role.holder)
+        let seen = sleeper.event.loadSequential()
+        if isReady() || other.current != role || (life.map { PeerTable.isDead($0.1) || $0.1 == 0 } ?? false) { return nil }
+        return SleepWords(event: sleeper.event, eventSeen: seen, life: life?.0, lifeSeen: life?.1 ?? 0)
     }
 
     /// Gives the role up; the other side is told.

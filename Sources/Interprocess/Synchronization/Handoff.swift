@@ -40,6 +40,7 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
     /// The pair, with the turn on this side and on the other.
     private var mine = Turn(word: 0)
     private var theirs = Turn(word: 0)
+    private var isPaired: Bool { theirs != mine }
 
     init(_ segment: Segment, _ role: HandoffRole, _ strategy: WaitStrategy) throws(InterprocessError) {
         let words = HandoffWords(segment.mapping)
@@ -52,7 +53,7 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
         let other = words.side(role.other)
         waker = Waker(flags: other.flags, event: other.event)
         let mine = words.role(role)
-        side = try Side(segment, words.side(role), other, claims: (.handoff, .handoff)) { held in
+        side = try Side(segment, words.side(role), other, claims: (.handoff, .handoff), isFinal: false) { held in
             Self.refusal(held, mine, words, role, segment)
         }
     }
@@ -75,7 +76,7 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
     ///
     /// After the deadline the other side still has the turn: go on with ``awaitTurn(until:)``. A signal never gives the turn away. O(1).
     ///
-    /// - Throws: ``HandoffError`` `deadline`, `notYourTurn`, `detached`, `damaged`.
+    /// - Throws: ``HandoffError`` `deadline`, `notYourTurn`, `unpaired`, `detached`, `damaged`.
     public mutating func yield(_ value: UInt64 = 0, until deadline: Deadline = .never) throws(HandoffError) -> UInt64? {
         try give(value)
         return try awaitTurn(until: deadline)
@@ -83,10 +84,11 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
 
     /// Waits until the other side gives the turn, or until `deadline`; at once if this one has it. Nil as ``yield(_:until:)``.
     ///
-    /// - Throws: ``HandoffError`` `deadline`, `detached`, `damaged`.
+    /// - Throws: ``HandoffError`` `deadline`, `unpaired`, `detached`, `damaged`.
     public mutating func awaitTurn(until deadline: Deadline = .never) throws(HandoffError) -> UInt64? {
         if let value { return value }
         if end != nil { return nil }
+        guard isPaired else { throw .unpaired }
         while true {
             _ = side.poll(strategy, deadline, isReady: { hasChanged })
             if let outcome = try look() { return outcome.value }
@@ -101,7 +103,7 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
     /// Gives the turn away, with `value`, and does not wait.
     ///
     /// - Returns: what is known right afterwards; see ``tryTurn()``.
-    /// - Throws: ``HandoffError`` `notYourTurn`, `detached`, `damaged`.
+    /// - Throws: ``HandoffError`` `notYourTurn`, `unpaired`, `detached`, `damaged`.
     public mutating func tryYield(_ value: UInt64 = 0) throws(HandoffError) -> HandoffOutcome {
         try give(value)
         return try tryTurn()
@@ -116,7 +118,7 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
         guard self.value != nil else {
             // Told once more: the end, which the caller finds by waiting.
             if end != nil { return }
-            throw .notYourTurn
+            throw isPaired ? .notYourTurn : .unpaired
         }
         given.storeRelaxed(value)
         turn.storeRelease(theirs.word)
@@ -131,6 +133,7 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
     mutating func look() throws(HandoffError) -> HandoffOutcome? {
         if let value { return .turn(value) }
         if end != nil { return .ended }
+        guard isPaired else { throw .unpaired }
         if try takeTurn(), let value { return .turn(value) }
         if side.isDetached { throw .detached }
         guard let found = partnersEnd() else { return nil }
@@ -197,6 +200,8 @@ extension Handoff {
     public mutating func rejoin(until deadline: Deadline = .never) throws(InterprocessError) {
         value = nil
         end = nil
+        mine = Turn(word: 0)
+        theirs = mine
         try takeRoleAnew()
         try meet(until: deadline)
     }
@@ -240,6 +245,7 @@ extension Handoff {
             let other = side.lookAtOther()
             let seen = Turn(word: turn.loadAcquire())
             if seen.session(of: role) == side.role.session {
+                guard side.confirm() else { throw Self.clash(role, label) }
                 mine = seen.given(to: role)
                 theirs = seen.given(to: role.other)
                 return
@@ -254,10 +260,7 @@ extension Handoff {
             }
             if deadline.hasPassed { throw missing }
             let isReady = { [turn, side] in turn.loadAcquire() != seen.word || side.mine.current != side.role }
-            if let words = side.prepareToSleep(isReady: isReady) {
-                words.sleep(until: deadline)
-                side.sleeper.cancel()
-            }
+            side.wordsBeforeConfirmation(isReady: isReady)?.sleep(until: deadline)
         }
     }
 
@@ -276,8 +279,7 @@ extension Handoff {
     ) -> InterprocessError {
         let label = segment.name?.description ?? "handoff"
         let current = mine.current
-        let isPaired = Turn(word: words.turn.loadAcquire()).session(of: role) == current.session
-        if current.holder == held.holder, !isPaired, mine.refuse(current) {
+        if current.holder == held.holder, mine.refuse(current) {
             // Who waits sleeps on an event of its own.
             Waker.alarm(words.side(role).event)
             return clash(role, label)

@@ -56,6 +56,8 @@ public enum HandoffError: Error, Sendable, Equatable, CustomStringConvertible {
     case cancelled
     /// The other side has the turn: wait for it first.
     case notYourTurn
+    /// This side is in no pair: its last ``Handoff/rejoin(until:)`` has failed. Do that first.
+    case unpaired
     /// This process was forked from the one that joined; join anew.
     case detached
     /// The field of this name in the shared memory is impossible: somebody wrote there who should not.
@@ -66,6 +68,7 @@ public enum HandoffError: Error, Sendable, Equatable, CustomStringConvertible {
         case .deadline: "the turn did not come back before the deadline; the other side still has it"
         case .cancelled: "the task was cancelled while the other side had the turn"
         case .notYourTurn: "the turn is the other side's; wait for it with awaitTurn() before giving it away"
+        case .unpaired: "this side of the handoff is in no pair since rejoining has failed; rejoin first"
         case .detached: "this process was forked from the one that joined the handoff; join anew in the child"
         case .damaged(let field): "the handoff is damaged (field '\(field)'); remove it and make it anew"
         }

@@ -85,6 +85,10 @@ extension ObjectRecovery {
         },
         recover: { mapping, peer in
             let words = HandoffWords(mapping)
-            for role in HandoffRole.allCases { words.role(role).recover(peer) }
+            for role in HandoffRole.allCases {
+                words.role(role).recover(peer)
+                // Also if it has no role any more: killed after refusing another, it may not have come to telling that.
+                Waker.alarm(words.side(role).event)
+            }
         })
 }

@@ -244,6 +244,15 @@ struct HandoffTests {
         #expect(try parent.tryTurn() == .pending)
         try child.send("end")
         #expect(try parent.blockingAwait() == nil)
+        // No pair, no turn: also the old one is not had again.
+        #expect(throws: InterprocessError.self) { try parent.rejoin(until: .now) }
+        #expect(failure { () throws(HandoffError) in _ = try parent.blockingYield(3) } == .unpaired)
+        #expect(failure { () throws(HandoffError) in _ = try parent.tryTurn() } == .unpaired)
+        let echo = try start("handoff-echo", .child)
+        try parent.rejoin(until: .after(watchdog))
+        #expect(try parent.blockingYield(4) == 5)
+        parent.close()
+        _ = try await echo.ending()
     }
 
     @Test("H8 P1 yielding without blocking a thread; a cancelled wait returns at once, and can be gone on with")

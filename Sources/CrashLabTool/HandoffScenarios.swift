@@ -1,0 +1,236 @@
+import CrashLab
+import Interprocess
+import InterprocessSystem
+
+/// Two sides that give each other the turn, one of them killed while the other sleeps, and a third process that tries to take its place.
+let handoffScenarios: [Scenario] = [
+    killed("handoff.parent", "a parent in yield, with its child asleep", .parent) { try victimYields($0, .parent) },
+    killed("handoff.child", "a child in yield, with its parent asleep", .child) { try victimYields($0, .child) },
+    killed("handoff.close", "a parent that closes, with its child asleep", .parent) { victim in
+        victim.site.ledger[Mark.succeeded] = 1
+        let kept = KeptHandoff(try meet(victim.site, .parent))
+        try kept.handoff?.giveAndTake(victim.site)
+        try victim.step { kept.handoff = nil }
+    },
+    Scenario("handoff.join", "a parent that joins, with a child waiting for it", segments: ["h"], needsSleepers: true) { site in
+        Survivor(
+            prepare: { site.ledger[Mark.succeeded] = 0 },
+            goOn: {
+                // The waiting child meets the next one, whatever it has seen of the dead.
+                var parent = try meet(site, .parent)
+                try Violation.unless(try parent.yield(41) == 42, "the child gave something else back")
+                parent.close()
+            })
+    } victim: { victim in
+        // Once before, for what is bound on first use, and with nobody there.
+        _ = try? Handoff.join(handoffName, as: .parent, options: handoffOptions(victim.site, "bound"), until: .now)
+        let kept = KeptHandoff(nil)
+        try victim.step { kept.handoff = try meet(victim.site, .parent) }
+    } sleepers: { sleeper in
+        sleeper.willSleep()
+        var child = try meet(sleeper.site, .child)
+        try Violation.unless(child.value == 41, "the first turn came with \(String(describing: child.value))")
+        try Violation.unless(try child.yield(42) == nil, "a turn came that nobody gave")
+    } third: { third in
+        third.awaitKill()
+    },
+    Scenario(
+        "handoff.both", "both sides in one process, through a turn each way and the end", segments: ["h"],
+        survivor: { site in Survivor(goOn: { try meetAnew(site) }) }, victim: { try bothSides($0) }, scribbled: { try bothSides($0) }),
+    Scenario(
+        "handoff.storm", "a parent and a child that are killed at random, and meet anew", segments: [],
+        survivor: { _ in Survivor(goOn: {}) }, victim: { _ in },
+        storm: Storm(workers: [{ try playUntilOver($0, .parent) }, { try playUntilOver($0, .child) }], check: { try meetAnew($0) })),
+]
+
+private let handoffName: ObjectName = "h"
+
+private func handoffOptions(_ site: Site, _ folder: String? = nil) -> HandoffOptions { HandoffOptions(directory: site.directory) }
+
+private func meet(_ site: Site, _ role: HandoffRole, until deadline: Deadline = .never) throws(InterprocessError) -> Handoff {
+    try Handoff.join(handoffName, as: role, options: handoffOptions(site), strategy: .park, until: deadline)
+}
+
+/// Stays while the process lives.
+private final class KeptHandoff: @unchecked Sendable {
+    var handoff: Handoff?
+    init(_ handoff: consuming Handoff?) { self.handoff = handoff }
+}
+
+extension Handoff {
+    /// Gives the next number, and takes what comes back: the one after it.
+    fileprivate mutating func giveAndTake(_ site: Site) throws {
+        let number = site.ledger[Mark.sent] + 1
+        site.ledger[Mark.sendIntent] = number
+        let back = try self.yield(number)
+        site.ledger[Mark.sent] = number
+        try Violation.unless(back == number, "\(number) was given, and \(back.map { "\($0)" } ?? "the end") came back")
+    }
+}
+
+/// A scenario in which one side is the victim, and the other a thread of the survivor's that sleeps until it gets the turn, and meets the next one
+/// when it has been told of an end.
+private func killed(_ name: String, _ summary: String, _ role: HandoffRole, _ victim: @escaping @Sendable (Victim) throws -> Void)
+    -> Scenario
+{
+    Scenario(name, summary, segments: ["h"]) { site in
+        let partner = OtherSide()
+        try startServiceThread(named: "partner") { partner.run { try playPartner(site, role.other) } }
+        var ends: UInt64 = 0
+        func awaitEnd() throws {
+            ends += 1
+            while site.ledger[Mark.ends] < ends {
+                try partner.check()
+                sleepThread(for: .microseconds(50))
+            }
+            let (sent, taken) = (site.ledger[Mark.sent], site.ledger[Mark.taken])
+            try Violation.unless(taken >= sent, "\(sent) turns were given, and \(taken) had")
+        }
+        func begin() { for mark in [Mark.sent, Mark.sendIntent, Mark.taken] { site.ledger[mark] = 0 } }
+        return Survivor(
+            prepare: { begin() },
+            goOn: {
+                try awaitEnd()
+                begin()
+                // The same partner plays with the next one.
+                var fresh = try meet(site, role)
+                try fresh.giveAndTake(site)
+                try fresh.giveAndTake(site)
+                fresh.close()
+                try awaitEnd()
+            })
+    } victim: { process in
+        try victim(process)
+    } third: { third in
+        // Where the victim has closed already its role is free: then nobody is refused.
+        for role in HandoffRole.allCases where third.site.ledger[Mark.succeeded] == 0 {
+            do {
+                _ = try meet(third.site, role, until: .now)
+                throw Violation("a third process was let in as the \(role)")
+            } catch let error as InterprocessError {
+                guard error.code == .busy else { throw error }
+            }
+        }
+        third.awaitKill()
+    }
+}
+
+/// Gives each number back that comes, which must be the next one; after an end, the same with whoever comes then.
+private func playPartner(_ site: Site, _ role: HandoffRole) throws {
+    let ledger = site.ledger
+    while true {
+        var handoff: Handoff
+        do throws(InterprocessError) {
+            handoff = try meet(site, role)
+        } catch {
+            throw Violation("\(error)")
+        }
+        // The parent's first turn is nobody's number.
+        var value = role == .parent ? try handoff.yield() : handoff.value
+        while let number = value {
+            try Violation.unless(
+                number == ledger[Mark.taken] + 1 && number <= ledger[Mark.sendIntent],
+                "the turn came with \(number) after \(ledger[Mark.taken]), and \(ledger[Mark.sendIntent]) was the last to be given")
+            ledger[Mark.taken] = number
+            value = try handoff.yield(number)
+        }
+        try Violation.unless(handoff.end != nil, "no end was told")
+        handoff.close()
+        ledger[Mark.ends] += 1
+    }
+}
+
+private func victimYields(_ victim: Victim, _ role: HandoffRole) throws {
+    var handoff = try meet(victim.site, role)
+    // Twice, so that everything is bound and the other side sleeps.
+    try handoff.giveAndTake(victim.site)
+    try handoff.giveAndTake(victim.site)
+    try victim.step { try handoff.giveAndTake(victim.site) }
+}
+
+/// Both sides are free again, and work.
+private func meetAnew(_ site: Site) throws {
+    let parent = OtherSide()
+    try startServiceThread(named: "parent") {
+        parent.run {
+            var handoff = try meet(site, .parent)
+            try Violation.unless(try handoff.yield(1000) == 1001, "the new child gave something else back")
+        }
+    }
+    var child = try meet(site, .child)
+    try Violation.unless(child.value == 1000, "the new parent's turn came with \(String(describing: child.value))")
+    try Violation.unless(try child.yield(1001) == nil, "the new parent has not ended")
+    child.close()
+    try parent.wait()
+}
+
+/// What a thread came to.
+private final class OtherSide: Sendable {
+    private let outcome = Lock<(isOver: Bool, failure: String?)>((false, nil))
+
+    func run(_ body: () throws -> Void) {
+        do {
+            try body()
+            outcome.withLock { $0 = (true, nil) }
+        } catch {
+            outcome.withLock { $0 = (true, "\(error)") }
+        }
+    }
+
+    /// Throws what has gone wrong so far.
+    func check() throws {
+        if let failure = outcome.withLock({ $0.failure }) { throw Violation(failure) }
+    }
+
+    func wait() throws {
+        while !outcome.withLock({ $0.isOver }) { sleepThread(for: .microseconds(100)) }
+        try check()
+    }
+}
+
+private func bothSides(_ victim: Victim) throws {
+    let site = victim.site
+    let parent = KeptHandoff(nil)
+    let other = OtherSide()
+    try startServiceThread(named: "parent") {
+        other.run { parent.handoff = try meet(site, .parent) }
+    }
+    // The parent gives the turn when it is there; until then the child is not either.
+    let child = KeptHandoff(nil)
+    let second = OtherSide()
+    try startServiceThread(named: "child") { second.run { child.handoff = try meet(site, .child) } }
+    try other.wait()
+    _ = try parent.handoff?.tryYield(0)
+    try second.wait()
+    _ = try child.handoff?.tryYield(0)
+    _ = try parent.handoff?.awaitTurn()
+    try victim.step {
+        _ = try parent.handoff?.tryYield(1)
+        _ = try child.handoff?.awaitTurn(until: victim.deadline)
+        _ = try child.handoff?.tryYield(2)
+        _ = try parent.handoff?.awaitTurn(until: victim.deadline)
+        parent.handoff = nil
+        _ = try child.handoff?.awaitTurn(until: victim.deadline)
+        child.handoff = nil
+    }
+}
+
+/// Takes turns with whoever is on the other side, until it is over.
+private func playUntilOver(_ process: Bystander, _ role: HandoffRole) throws {
+    while !process.isOver {
+        var handoff: Handoff
+        do throws(InterprocessError) {
+            handoff = try meet(process.site, role, until: .after(.milliseconds(20)))
+        } catch {
+            // The other side is gone for good when it is over.
+            guard error.code == .deadline else { throw error }
+            continue
+        }
+        var value = handoff.value
+        while let number = value, !process.isOver {
+            let back = try handoff.yield(number &+ 1)
+            try Violation.unless(back == nil || back == number &+ 2, "\(number &+ 1) was given, and \(back ?? 0) came back")
+            value = back
+        }
+    }
+}
