@@ -95,7 +95,7 @@ import Testing
             ["send", ""],
             ["send", "x", "--capacity", "0"], ["send", "x", "--capacity", "-1"], ["send", "x", "--capacity", "9223372036854775808"],
             ["send", "x", "--capacity", "1T"], ["receive", "x", "--capacity", "1023.5G"],
-            ["send"], ["frobnicate"], ["list", "--directory", "/nonexistent"], ["demo", "/nonexistent"], ["demo", "/dev/null"],
+            ["send", "x", "--wait", "--no-wait"], ["bench", "handoff", "--metric", "throughput"], ["send"], ["frobnicate"], ["list", "--directory", "/nonexistent"], ["demo", "/nonexistent"], ["demo", "/dev/null"],
             ["receive", "x", "--timeout", "0.01"], ["send", "x", "--timeout", "0"], ["demo-sender"], ["demo", "--json", "/nonexistent/x"],
         ])
     func errors(arguments: [String]) async throws {
@@ -108,11 +108,14 @@ import Testing
 
     @Test("T1 C3 list says how many messages a queue has dropped")
     func dropped() async throws {
-        var sender = try Sender<UInt64>(
+        var sender = try ByteSender(
             to: "lossy", capacity: 1, options: QueueOptions(directory: directory.objects, overflow: .dropNewest))
-        for number in 0..<1000 { try await sender.send(UInt64(number)) }
+        for number in 0..<1000 { try await sender.send([UInt8(truncatingIfNeeded: number)]) }
         let text = try await ipc(["list"]).text
         #expect(text.contains("\(sender.waiting), \(1000 - sender.waiting) dropped"), "\(text)")
+        // What transfers files does not lose parts of them.
+        let refused = try await ipc(["receive", "lossy"])
+        #expect(refused.status > 0 && refused.error.contains("drops the newest"), "\(refused.error)")
         let json = try await ipc(["list", "--json"]).text
         #expect(json.contains("\"dropped\":\(1000 - sender.waiting)"), "\(json)")
     }

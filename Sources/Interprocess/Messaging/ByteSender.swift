@@ -44,6 +44,9 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
     /// How many messages have been sent to the queue, by all its senders, and are not yet received. O(1).
     public var waiting: UInt64 { core.waiting }
 
+    /// What the queue does when it is full.
+    public var overflow: QueueOverflow { core.session.overflow }
+
     /// How many messages the queue has dropped since it was made, if its ``QueueOverflow`` lets it.
     public var dropped: UInt64 { core.session.dropped }
 

@@ -7,8 +7,8 @@ import CInterprocess
 ///
 /// **Memory order** `SYNC queue.drop`: copy, fence, compare-exchange here; compare-exchange, fence, overwriting in
 /// ``QueueSenderCore/dropOldest(for:)``.
-/// **Progress** lock-free: it begins anew when the sender has dropped meanwhile. After two such failures it skips half of the ring, so that
-/// the sender has that much to write before it must drop again.
+/// **Progress** lock-free: it begins anew when the sender has dropped meanwhile. After three such failures in a row it skips half of a ring that is
+/// at least half full, so that the sender has that much to write before it must drop again.
 /// **Source** the reading side of a sequence lock (Boehm, "Can seqlocks get along with programming language memory models?", MSPC 2012).
 @safe
 @usableFromInline
@@ -58,7 +58,10 @@ final class DroppingReader: @unchecked Sendable {
             do throws(QueueDamage) {
                 guard let place = try walk.place(at: seen.word)?.place else { continue }
                 guard let (after, header) = try walk.step(place) else {
-                    if isStill(seen) { return .nothing }
+                    if isStill(seen) {
+                        failures = 0
+                        return .nothing
+                    }
                     continue
                 }
                 if header.isControl {
@@ -103,13 +106,14 @@ final class DroppingReader: @unchecked Sendable {
         unsafe SharedUInt64(at: ring + (size + alignment - 8)).storeRelaxed(0)
     }
 
-    /// Drops the older half of a ring that is as good as full, up to the next control record.
+    /// Drops the older half of a ring, up to the next control record; nothing of one that is not half full.
     private func skipHalf() throws(QueueDamage) {
         let seen = NamedProgress(word: words.consumed.loadAcquire())
         guard let oldest = try walk.place(at: seen.word)?.place else { return }
         var place = oldest
         while place.position &- oldest.position < ringSize / 2 {
-            guard let next = try walk.step(place), !next.header.isControl else { break }
+            guard let next = try walk.step(place) else { return }
+            if next.header.isControl { break }
             place = next.place
         }
         guard place != oldest, isStill(seen) else { return }

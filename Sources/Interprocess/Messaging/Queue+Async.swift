@@ -1,4 +1,4 @@
-/// The asynchronous forms: no thread is blocked, and a cancelled task gets `cancelled` at once. They sleep on ``InterprocessExecutor``, see
+/// The asynchronous forms: no thread is blocked, and a cancelled task's waiting ends with `cancelled` at once. They sleep on ``InterprocessExecutor``, see
 /// there.
 extension Sender {
     /// Sends `element`; suspends while the queue is full, or until `deadline`.

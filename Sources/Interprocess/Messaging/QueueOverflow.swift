@@ -10,12 +10,21 @@ public enum QueueOverflow: UInt32, Sendable, Hashable, CustomStringConvertible {
     /// `publish`, `reserve`) throw `full` instead, and count nothing. The messages in the queue are numbered without gaps.
     case dropNewest = 1
     /// The oldest messages that nobody has received are dropped, as many as the new one needs room: a sender never waits, also when the
-    /// receiver is slow, stopped or not there. A receiver sees the gap in the sequence numbers (`nextSequence`).
+    /// receiver is slow, stopped or has not come yet. (One that has closed or died is told of as in any queue.) A receiver sees the gap in the
+    /// sequence numbers (`nextSequence`), which count what was dropped too. A queue holds at least its capacity, rounded up to whole pages.
     ///
     /// The receiver copies each message out of the shared memory and takes it with one compare-exchange, so that it never holds up the
-    /// sender; its bodies see the copy. A batch is taken, or dropped, as a whole. Killed after that store, or closed while its last body has
-    /// thrown, it has received what it has taken. A receiver that is overtaken again and again goes on in the middle of the queue: give it
-    /// room for several messages of the largest size.
+    /// sender. What other queues promise is therefore different here:
+    /// - Its bodies see the copy. A batch is taken, or dropped, as a whole.
+    /// - A message is received when it was taken: before its body runs. A body that throws sees it again; a receiver that is killed then, or
+    ///   closes, takes it along, with the rest of its batch, and nothing counts these.
+    /// - `waitUntilReceived` waits until everything was taken or dropped; `waiting` is, for a sender, what nobody has taken.
+    /// - Calls that write in place make room first, for the largest size that they were asked for: what is dropped for it stays dropped if nothing
+    ///   is sent then. `trySend` never says `full`.
+    /// - If the record that says how the sender before ended was dropped, that is told among the next one's messages; of several endings
+    ///   that nobody was told of, only the last.
+    ///
+    /// A receiver that is overtaken again and again goes on in the middle of the queue: give it room for several messages of the largest size.
     case dropOldest = 2
 
     public var description: String {
@@ -91,6 +100,9 @@ extension QueueSenderCore {
             if next.header.isControl && next.header.check == session.role.session { dropsOwnControl = true }
             place = next.place
         }
+        consumed = oldest.position
+        // The receiver has made room meanwhile.
+        guard place != oldest else { return }
         place.dropped = oldest.dropped &+ (place.sequence &- oldest.sequence)
         guard session.words.advance(from: seen, to: place, entries: QueueWords.senderEntries) else { return }
         // SYNC queue.drop: a receiver that copies what is written from here on finds `consumed` changed after its fence.

@@ -115,6 +115,11 @@ struct QueueReceiverCore: ~Copyable {
         _ = waker.attend { Int64(bitPattern: position &- wanted.loadRelaxed()) >= 0 }
     }
 
+    /// Wakes a sender that waits until everything was taken or dropped, after `consumed` has moved without a message.
+    private mutating func wakeSenderAfterDrops() {
+        if waker.needsAttention { wakeSender(at: session.consumed) }
+    }
+
     /// What is at the current place.
     @usableFromInline
     enum Found {
@@ -146,10 +151,11 @@ struct QueueReceiverCore: ~Copyable {
                         let end = hearControl(header)
                         // If the sender has dropped it meanwhile, it says it again.
                         if !dropping.pass(seen, to: after) { heard = nil }
+                        wakeSenderAfterDrops()
                         if let end { return .end(end) }
                         continue
                     case .damaged(let field): return .damaged(field)
-                    case .nothing: break
+                    case .nothing: wakeSenderAfterDrops()
                     }
                 }
                 if let end = endOfSession() { return .end(end) }

@@ -56,6 +56,9 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// How many messages are in the queue for this receiver. O(messages): it walks over them; a moment later there may be more.
     public var waiting: UInt64 { core.waiting }
 
+    /// What the queue does when it is full.
+    public var overflow: QueueOverflow { core.session.overflow }
+
     /// How many messages the queue has dropped since it was made, if its ``QueueOverflow`` lets it.
     public var dropped: UInt64 { core.session.dropped }
 

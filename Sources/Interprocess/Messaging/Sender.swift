@@ -64,6 +64,9 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// How many messages have been sent to the queue, by all its senders, and are not yet received. O(1).
     public var waiting: UInt64 { core.waiting }
 
+    /// What the queue does when it is full.
+    public var overflow: QueueOverflow { core.session.overflow }
+
     /// How many messages the queue has dropped since it was made, if its ``QueueOverflow`` lets it.
     public var dropped: UInt64 { core.session.dropped }
 
@@ -112,7 +115,7 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// Sends all `elements`; waits while the queue is full, or until `deadline`.
     ///
     /// What fits into half of the queue goes as one record, published by one store: the receiver gets all of it or nothing. More goes in
-    /// pieces of that size. O(count).
+    /// pieces of that size. In a queue that drops the newest, what has room goes as one record, and the rest is dropped. O(count).
     ///
     /// - Throws: ``SendError`` with how many were sent: `deadline`, `closed`, `peerDied`, `detached`, `damaged`.
     @inlinable
@@ -124,17 +127,20 @@ public struct Sender<Element: Shareable>: ~Copyable, @unchecked Sendable {
                 sent &+= count
             } else if let reason = core.waitForRoom(Self.batchSize(count), strategy, until: deadline) {
                 guard reason == .full else { throw SendError(reason, sent) }
-                return core.countDropped(elements.count &- sent &- appendWhatFits(elements, from: sent))
+                return try sendWhatFits(elements, from: sent)
             }
         }
     }
 
-    /// Sends as many elements as there is room for, one by one, into a queue that drops the rest.
+    /// Sends as many elements as there is room for, as one record, into a queue that drops the rest.
     @usableFromInline
-    mutating func appendWhatFits(_ elements: Span<Element>, from start: Int) -> Int {
-        var count = 0
-        while start &+ count < elements.count, append(elements[start &+ count]) { count &+= 1 }
-        return count
+    mutating func sendWhatFits(_ elements: Span<Element>, from start: Int) throws(SendError<Int>) {
+        let rest = elements.extracting(droppingFirst: start)
+        do throws(SendError<Int>) {
+            core.countDropped(rest.count &- (try trySend(contentsOf: rest)))
+        } catch {
+            throw SendError(error.reason, start)
+        }
     }
 
     /// Sends as many of `elements` as there is room for now, as one record. Returns how many. O(count), never blocks.

@@ -37,6 +37,10 @@ extension BenchmarkSuite {
     /// What every suite's command does.
     fileprivate func runAndReport(_ options: BenchOptions) throws {
         let settings = try options.settings()
+        guard comparisons.contains(where: { settings.metrics.contains($0.metric) }) else {
+            let measured = Set(comparisons.map(\.metric.rawValue)).sorted().joined(separator: ", ")
+            throw usageFailure("--metric \(options.metric ?? ""): this suite measures \(measured)")
+        }
         let destination = try BenchDestination(json: options.json)
         if isDebugBuild {
             TextOutput.standardError("ipc: this is a debug build; its figures say nothing (swift build -c release)\n")

@@ -19,7 +19,7 @@ struct Send: ParsableCommand {
             """)
 
     @OptionGroup var options: TransferOptions
-    @Flag(inversion: .prefixedNo, help: "Wait until the receiver has taken everything.")
+    @Flag(inversion: .prefixedNo, exclusivity: .exclusive, help: "Wait until the receiver has taken everything.")
     var wait = true
 
     func run() throws {

@@ -16,5 +16,5 @@ struct TransferOptions: ParsableArguments {
         transform: parseSeconds)
     var timeout: Duration?
 
-    var queue: QueueOptions { QueueOptions(directory: location.objects) }
+    var queue: QueueOptions { QueueOptions(directory: location.objects, overflow: .wait) }
 }
