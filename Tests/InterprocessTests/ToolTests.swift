@@ -95,7 +95,8 @@ import Testing
             ["send", ""],
             ["send", "x", "--capacity", "0"], ["send", "x", "--capacity", "-1"], ["send", "x", "--capacity", "9223372036854775808"],
             ["send", "x", "--capacity", "1T"], ["receive", "x", "--capacity", "1023.5G"],
-            ["send", "x", "--wait", "--no-wait"], ["bench", "handoff", "--metric", "throughput"], ["send"], ["frobnicate"], ["list", "--directory", "/nonexistent"], ["demo", "/nonexistent"], ["demo", "/dev/null"],
+            ["send", "x", "--wait", "--no-wait"], ["bench", "handoff", "--metric", "throughput"],
+            ["send"], ["frobnicate"], ["list", "--directory", "/nonexistent"], ["demo", "/nonexistent"], ["demo", "/dev/null"],
             ["receive", "x", "--timeout", "0.01"], ["send", "x", "--timeout", "0"], ["demo-sender"], ["demo", "--json", "/nonexistent/x"],
         ])
     func errors(arguments: [String]) async throws {
