@@ -8,6 +8,17 @@ import Testing
 
 extension QueueSuite {
     @Suite("ends") struct Ends {
+        @Test("N8 whoever watches for the receiver's end keeps the memory that it looks at, and nothing else") func watching() throws {
+            let scratch = try Scratch()
+            let sender = try ByteSender(to: "q", options: scratch.options)
+            let receiver = try ByteReceiver(from: "q", options: scratch.options)
+            let end = sender.receiverEnd
+            #expect(!end.hasClosed)
+            receiver.close()
+            sender.close()
+            #expect(end.hasClosed && scratch.names == [])
+        }
+
         @Test("C3 the sender closes: everything is received, then the end, again and again until another sender joins") func closes() throws
         {
             let scratch = try Scratch()
