@@ -15,6 +15,7 @@ let package = Package(
     products: [
         .library(name: "Interprocess", targets: ["Interprocess"]),
         .library(name: "InterprocessSystem", targets: ["InterprocessSystem"]),
+        .library(name: "InterprocessCodable", targets: ["InterprocessCodable"]),
         .executable(name: "ipc", targets: ["ipc"]),
     ],
     dependencies: [
@@ -40,6 +41,8 @@ let package = Package(
             name: "Interprocess",
             dependencies: ["CInterprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: strict + [.enableExperimentalFeature("Lifetimes")]),
+        // Services of Codable values, as JSON: apart from the library, since it needs FoundationEssentials, the toolchain's own.
+        .target(name: "InterprocessCodable", dependencies: ["Interprocess"], swiftSettings: strict),
         // The floors and the rivals of the benchmarks, in C.
         .target(name: "CBenchmarkPeers"),
         // The tool.
@@ -71,8 +74,6 @@ let package = Package(
         // Examples, each two small programs.
         .executableTarget(name: "FirstSender", dependencies: ["Interprocess"], path: "Examples/01-Queue/Sender", swiftSettings: strict),
         .executableTarget(name: "FirstReceiver", dependencies: ["Interprocess"], path: "Examples/01-Queue/Receiver", swiftSettings: strict),
-        // Killing a process after an exact number of its instructions.
-        .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         // What tests need of C: fork, mount.
         .target(name: "CTestSystem", path: "Tests/CTestSystem"),
         // What tests share: directories of their own, watchdogs, processes to start and kill.
@@ -86,7 +87,7 @@ let package = Package(
         .executableTarget(
             name: "TestPeer",
             dependencies: [
-                "CTestSystem", "CTestSupport", "QueueTestSupport", "TestSupport", "Interprocess", "InterprocessSystem",
+                "CTestSystem", "QueueTestSupport", "TestSupport", "Interprocess", "InterprocessSystem",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/TestPeer", swiftSettings: strict),
@@ -114,9 +115,12 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "InterprocessCodableTests", dependencies: ["InterprocessCodable", "TestSupport", "Interprocess", "InterprocessSystem"],
+            swiftSettings: strict),
+        .testTarget(
             name: "InterprocessTests",
             dependencies: [
-                "CTestSystem", "CTestSupport", "QueueTestSupport", "TestSupport", "CInterprocess", "Interprocess", "InterprocessSystem",
+                "CTestSystem", "QueueTestSupport", "TestSupport", "CInterprocess", "Interprocess", "InterprocessSystem",
                 "TestPeer", "ipc",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

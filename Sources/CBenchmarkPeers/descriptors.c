@@ -1,9 +1,11 @@
 // What the coordinator makes for the sides of a case whose mechanism is a descriptor.
 #define _GNU_SOURCE
-#include "benchmark_peers.h"
+#include "benchmark_messages.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <mqueue.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -44,6 +46,37 @@ int bench_make_eventfds(bench_descriptors *result) {
     int error = errno;
     close(there);
     return -error;
+  }
+  *result = (bench_descriptors){.near_input = back, .near_output = there, .far_input = there, .far_output = back};
+  return 0;
+}
+
+int bench_make_datagrams(bench_descriptors *result) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) != 0) return -errno;
+  *result = (bench_descriptors){.near_input = pair[0], .near_output = pair[0], .far_input = pair[1], .far_output = pair[1]};
+  return 0;
+}
+
+// A queue without a name from the first moment on that somebody could forget it: on Linux it is a descriptor.
+static int make_queue(int number, uint64_t message_size) {
+  // As many messages as an unprivileged program may have by default.
+  struct mq_attr attributes = {.mq_maxmsg = 10, .mq_msgsize = (long)message_size};
+  char name[64];
+  snprintf(name, sizeof name, "/ipc-bench-%d-%d", (int)getpid(), number);
+  int queue = mq_open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600, &attributes);
+  if (queue < 0) return -errno;
+  mq_unlink(name);
+  return queue;
+}
+
+int bench_make_queues(bench_descriptors *result, uint64_t message_size) {
+  int there = make_queue(0, message_size);
+  if (there < 0) return there;
+  int back = make_queue(1, message_size);
+  if (back < 0) {
+    close(there);
+    return back;
   }
   *result = (bench_descriptors){.near_input = back, .near_output = there, .far_input = there, .far_output = back};
   return 0;

@@ -43,13 +43,39 @@ void bench_line_pong(bench_side *side) {
   bench_stop(side);
 }
 
+static uint8_t *buffer(bench_side *side, unsigned char content) {
+  uint8_t *bytes = aligned_alloc(BENCH_PAGE, (side->size + BENCH_PAGE - 1) & ~(BENCH_PAGE - 1ull));
+  if (bytes == NULL) bench_fail(side, "aligned_alloc", errno);
+  bench_fill(bytes, side->size, content);
+  return bytes;
+}
+
+void bench_copy_both_ways(bench_side *side) {
+  uint64_t size = side->size, count = side->count;
+  uint8_t *from[2] = {buffer(side, 1), buffer(side, 2)}, *to[2] = {buffer(side, 3), buffer(side, 4)};
+  bench_start(side);
+  uint64_t before = bench_ticks();
+  for (uint64_t i = 0; i < count; i++) {
+    for (int way = 0; way < 2; way++) {
+      memcpy(to[way], from[way], size);
+      bench_use(to[way]);
+    }
+    uint64_t now = bench_ticks();
+    bench_record(side, now - before);
+    before = now;
+  }
+  bench_stop(side);
+  for (int way = 0; way < 2; way++) {
+    free(from[way]);
+    free(to[way]);
+  }
+}
+
 // From one warm source into a destination that goes round a range as large as a ring's.
 void bench_copy(bench_side *side) {
   uint64_t size = side->size, count = side->count, places = side->capacity / size;
   uint8_t *destination = bench_map(side, 0, side->capacity);
-  uint8_t *source = aligned_alloc(BENCH_PAGE, (size + BENCH_PAGE - 1) & ~(BENCH_PAGE - 1ull));
-  if (source == NULL) bench_fail(side, "aligned_alloc", errno);
-  bench_fill(source, size, 1);
+  uint8_t *source = buffer(side, 1);
   bench_start(side);
   uint64_t before = bench_ticks();
   for (uint64_t i = 0; i < count; i++) {

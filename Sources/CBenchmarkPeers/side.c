@@ -40,18 +40,40 @@ int bench_open(bench_side *side, uint32_t index, uint64_t size, uint64_t count, 
   if (shared == MAP_FAILED) return -errno;
   bench_control *control = shared;
   // It may have died before we asked to die with it.
-  if ((uint32_t)getppid() != control->coordinator) return -ESRCH;
+  uint32_t parent = (uint32_t)getppid();
+  if (parent != control->coordinator && parent != control->launcher) return -ESRCH;
   *side = (bench_side){.control = control, .samples = (uint64_t *)((char *)shared + BENCH_PAGE), .size = size, .count = count,
                        .capacity = capacity, .area = area, .area_size = area_size, .index = index};
   control->reports[index].ticks_of_readings = cost_of_readings();
   return 0;
 }
 
+// Yields, because the other side may have to run on this very processor.
+static void meet(bench_side *side, uint64_t yields) {
+  bench_control *control = side->control;
+  const struct timespec nap = {.tv_nsec = 50000};
+  uint32_t expected = control->sides * ++side->meetings;
+  __atomic_fetch_add(&control->arrived, 1, __ATOMIC_ACQ_REL);
+  for (uint64_t i = 0; __atomic_load_n(&control->arrived, __ATOMIC_ACQUIRE) < expected; i++) {
+    if (i < yields) {
+      sched_yield();
+    } else {
+      nanosleep(&nap, NULL);
+    }
+  }
+}
+
+void bench_meet(bench_side *side) { meet(side, 100); }
+
+void bench_leave(bench_side *side) {
+  meet(side, 0);
+  if (side->wakeups > 0) return;
+  side->control->reports[side->index].processor_ns = nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - side->processor_ns;
+}
+
 void bench_start(bench_side *side) {
   bench_control *control = side->control;
-  __atomic_fetch_add(&control->arrived, 1, __ATOMIC_ACQ_REL);
-  // Yielding, because the other side may have to run on this very processor.
-  while (__atomic_load_n(&control->arrived, __ATOMIC_ACQUIRE) < control->sides) sched_yield();
+  meet(side, UINT64_MAX);
   side->processor_ns = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
   control->reports[side->index].started = bench_ticks();
 }

@@ -45,11 +45,11 @@ static void check(bench_side *side, const char *what, int error) {
   if (error != 0) bench_fail(side, what, error);
 }
 
-static void make_mutex(bench_side *side, shared *shared) {
+static void make_mutex(bench_side *side, shared *shared, int robust) {
   pthread_mutexattr_t mutex;
   pthread_mutexattr_init(&mutex);
   pthread_mutexattr_setpshared(&mutex, PTHREAD_PROCESS_SHARED);
-  pthread_mutexattr_setrobust(&mutex, PTHREAD_MUTEX_ROBUST);
+  pthread_mutexattr_setrobust(&mutex, robust);
   check(side, "pthread_mutex_init", pthread_mutex_init(&shared->mutex, &mutex));
   pthread_condattr_t condition;
   pthread_condattr_init(&condition);
@@ -66,7 +66,8 @@ static shared *open_shared(bench_side *side, bench_signal signal) {
       for (int i = 0; i < BENCH_SIDES; i++) check(side, "sem_init", sem_init(&shared->semaphores[i], 1, 0) == 0 ? 0 : errno);
       break;
     case BENCH_SYSV_SEMAPHORE: shared->semaphore_set = make_set(side); break;
-    case BENCH_PTHREAD_MUTEX: make_mutex(side, shared); break;
+    case BENCH_PTHREAD_MUTEX: make_mutex(side, shared, PTHREAD_MUTEX_ROBUST); break;
+    case BENCH_PTHREAD_CONDITION: make_mutex(side, shared, PTHREAD_MUTEX_STALLED); break;
     case BENCH_BYTE:
     case BENCH_EVENTFD:
     case BENCH_FUTEX: break;
@@ -98,6 +99,7 @@ static void wake(bench_side *side, shared *shared, bench_signal signal) {
       syscall(SYS_futex, shared->words[other], FUTEX_WAKE, 1, NULL, NULL, 0);
       break;
     case BENCH_PTHREAD_MUTEX:
+    case BENCH_PTHREAD_CONDITION:
       check(side, "pthread_mutex_lock", pthread_mutex_lock(&shared->mutex));
       shared->pending[other] = 1;
       pthread_cond_signal(&shared->conditions[other]);
@@ -128,6 +130,7 @@ static void await(bench_side *side, shared *shared, bench_signal signal) {
       }
       break;
     case BENCH_PTHREAD_MUTEX:
+    case BENCH_PTHREAD_CONDITION:
       check(side, "pthread_mutex_lock", pthread_mutex_lock(&shared->mutex));
       while (shared->pending[mine] == 0) {
         check(side, "pthread_cond_wait", pthread_cond_wait(&shared->conditions[mine], &shared->mutex));

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,8 +31,9 @@ int cl_fork(void (*body)(void *), void *context) {
   close(null);
   pthread_t thread;
   child_body = body;
-  if (pthread_create(&thread, NULL, run_child_body, context) == 0) pthread_join(thread, NULL);
-  _exit(70);
+  if (pthread_create(&thread, NULL, run_child_body, context) != 0) _exit(70);
+  // The thread ends the process, or ends itself in the middle of its work: then the process is to live on.
+  for (;;) pause();
 }
 
 int cl_reap(int pid, int blocks, int *status) {
@@ -43,6 +45,12 @@ int cl_reap(int pid, int blocks, int *status) {
 }
 
 void cl_kill(int pid, int signal) { kill(pid, signal); }
+int cl_read(int pid, uint64_t address, void *into, size_t size) {
+  struct iovec here = {into, size}, there = {(void *)address, size};
+  return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)size ? 0 : -errno;
+}
+
+void cl_adopt(void) { prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
 void *cl_shared_memory(size_t size) {
   void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -1,15 +1,19 @@
 #define _GNU_SOURCE
+#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "CCrashLab.h"
 #include "access.h"
+#include "calls.h"
 
 typedef struct {
   uint64_t *bytes, *before;
@@ -35,6 +39,10 @@ void cl_share(uint64_t start, uint64_t end) {
   shared[shared_count][0] = start;
   shared[shared_count++][1] = end;
 }
+
+static cl_milestones *milestones;
+
+void cl_note_milestones(cl_milestones *into) { milestones = into; }
 
 // Whether any of the watched bytes differ from the last look. Other processes may write meanwhile: their changes count too.
 static int look(void) {
@@ -62,6 +70,10 @@ static cl_report *report;
 static volatile int is_stepping, is_ending;
 static int64_t since_change;
 static greg_t last, call_returns_to;
+// For plan.start and plan.notes: whose system calls are counted, how many there were, and whether the one where the steps begin has not returned to the program yet.
+static pid_t stepped_thread;
+static uint64_t calls;
+static int is_returning;
 
 // The program's own code, which the library is linked into; everything else is called.
 extern char __executable_start, etext;
@@ -83,9 +95,13 @@ static void end_by_kill(void) {
   for (;;) syscall(SYS_kill, syscall(SYS_getpid), SIGKILL);
 }
 
-static void stop_here(void) {
+static void say_stopped(void) {
   __atomic_store_n(&report->state, CL_STOPPED, __ATOMIC_SEQ_CST);
   syscall(SYS_futex, &report->state, FUTEX_WAKE, INT_MAX, 0, 0, 0);
+}
+
+static void stop_here(void) {
+  say_stopped();
   while (__atomic_load_n(&report->state, __ATOMIC_SEQ_CST) == CL_STOPPED) {
     syscall(SYS_futex, &report->state, FUTEX_WAIT, CL_STOPPED, 0, 0, 0);
   }
@@ -96,12 +112,42 @@ static int is_at_point(void) {
   return plan.change >= 0 && (int64_t)report->changes >= plan.change && since_change++ >= plan.after;
 }
 
+// The child is gone, or waiting, before its parent goes on.
+static void fork_here(void) {
+  pid_t child = fork();
+  if (child == 0) {
+    if (plan.pattern == CL_CHILD_EXECUTES) {
+      char *arguments[] = {"true", 0};
+      execv("/bin/true", arguments);
+    }
+    if (plan.pattern == CL_CHILD_STAYS) {
+      // Not for ever, whatever becomes of the lab.
+      struct timespec most = {60, 0};
+      while (!__atomic_load_n(&report->release, __ATOMIC_SEQ_CST) && syscall(SYS_futex, &report->release, FUTEX_WAIT, 0, &most, 0, 0) == 0) {}
+    }
+    _exit(0);
+  }
+  report->child = child;
+  if (plan.pattern == CL_CHILD_STAYS) end_by_kill();
+  while (waitpid(child, 0, 0) == -1 && errno == EINTR) {}
+}
+
 // Does the deed; whether the steps go on.
 static int act(greg_t here) {
   report->place = here;
   switch (plan.deed) {
     case CL_KILL: end_by_kill();
     case CL_STOP: stop_here(); return 0;
+    case CL_PAUSE:
+      say_stopped();
+      // To this thread: one that is sent to the process may stop it a moment later.
+      syscall(SYS_tgkill, syscall(SYS_getpid), syscall(SYS_gettid), SIGSTOP);
+      __atomic_store_n(&report->state, CL_RUNNING, __ATOMIC_SEQ_CST);
+      return 0;
+    case CL_LEAVE:
+      say_stopped();
+      for (;;) syscall(SYS_exit, 0);
+    case CL_FORK: fork_here(); return 0;
     case CL_SCRIBBLE:
       for (int r = 0; r < watched_count; r++) {
         cl_scribble(watched[r].bytes, watched[r].words * 8, plan.pattern, plan.seed + (uint64_t)r);
@@ -130,6 +176,11 @@ static void on_trap(int signal, siginfo_t *info, void *context) {
     registers[REG_EFL] &= ~TRAP_FLAG;
     is_stepping = 0;
     return;
+  }
+  if (is_returning) {
+    // What the C library still does is part of the call, which counts as one.
+    if (!is_own(registers[REG_RIP])) return;
+    is_returning = 0;
   }
   if (!is_stepping) {
     is_stepping = 1;
@@ -170,7 +221,33 @@ static void on_trap(int signal, siginfo_t *info, void *context) {
   }
 }
 
-static void prepare(const cl_plan *wanted, cl_report *into) {
+// A system call of an operation whose calls are noted, or at one of which its steps begin.
+static void on_call(int signal, siginfo_t *info, void *context) {
+  (void)signal;
+  greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+  int is_start = 0;
+  if (!is_ending && cl_call(SYS_gettid, 0, 0, 0, 0, 0, 0) == stepped_thread) {
+    calls++;
+    if (plan.notes && is_stepping && milestones->count < CL_MILESTONES) {
+      milestones->at[milestones->count++] =
+          (cl_milestone){calls, report->instructions, report->changes, !(registers[REG_EFL] & TRAP_FLAG)};
+    }
+    is_start = calls == plan.start.calls;
+    // What has changed up to here is counted already; what the call itself changes is not.
+    if (is_start) look();
+  }
+  registers[REG_RAX] = cl_call(info->si_syscall, registers[REG_RDI], registers[REG_RSI], registers[REG_RDX], registers[REG_R10], registers[REG_R8],
+                               registers[REG_R9]);
+  if (is_start) {
+    report->instructions = plan.start.instructions;
+    report->changes = plan.start.changes;
+    is_returning = plan.start.is_over && plan.over_calls;
+    is_stepping = 1;
+    registers[REG_EFL] |= TRAP_FLAG;
+  }
+}
+
+static void prepare(const cl_plan *wanted, cl_report *into, pid_t thread) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_sigaction = on_trap;
@@ -182,23 +259,31 @@ static void prepare(const cl_plan *wanted, cl_report *into) {
   since_change = 0;
   last = 0;
   look();
-  is_stepping = is_ending = 0;
+  is_stepping = is_ending = is_returning = 0;
+  calls = 0;
+  stepped_thread = thread;
 }
 
-void cl_step_begin(const cl_plan *wanted, cl_report *into) {
-  prepare(wanted, into);
-  __asm__ volatile("int3" ::: "memory");
+static int trap_calls(int all_threads) { return plan.start.calls || plan.notes ? cl_trap_calls(on_call, all_threads) : 0; }
+
+int cl_step_begin(const cl_plan *wanted, cl_report *into) {
+  prepare(wanted, into, (pid_t)syscall(SYS_gettid));
+  int status = trap_calls(0);
+  if (status == 0 && !plan.start.calls) __asm__ volatile("int3" ::: "memory");
+  return status;
 }
 
-void cl_step_expect(const cl_plan *wanted, cl_report *into) {
-  prepare(wanted, into);
-  is_stepping = 1;
+void cl_step_expect(const cl_plan *wanted, cl_report *into, int thread) {
+  prepare(wanted, into, thread);
+  if (!plan.start.calls) is_stepping = 1;
 }
+
+int cl_step_expected(void) { return trap_calls(1); }
 
 void cl_step_end(void) {
-  // After a deed that ended the steps there is nothing left to end.
-  if (!is_stepping) return;
   is_ending = 1;
+  // After a deed that ended the steps there is nothing left to end, nor before the first step.
+  if (!is_stepping) return;
   __asm__ volatile("nop" ::: "memory");
 }
 
@@ -206,12 +291,17 @@ int cl_can_step(void) { return 1; }
 
 #else
 
-void cl_step_begin(const cl_plan *plan, cl_report *report) {
+int cl_step_begin(const cl_plan *plan, cl_report *report) {
   (void)plan;
   (void)report;
+  return 0;
 }
 void cl_step_end(void) {}
-void cl_step_expect(const cl_plan *plan, cl_report *report) { cl_step_begin(plan, report); }
+void cl_step_expect(const cl_plan *plan, cl_report *report, int thread) {
+  (void)thread;
+  cl_step_begin(plan, report);
+}
+int cl_step_expected(void) { return 0; }
 int cl_can_step(void) { return 0; }
 
 #endif

@@ -5,7 +5,7 @@ import InterprocessSystem
 @safe
 struct Actor: @unchecked Sendable {
     enum Milestone: UInt32 { case none, ready, sleeping, paused, ended, failed, answered }
-    enum Order: UInt32 { case none, go, prepare, rouse, goOn, end }
+    enum Order: UInt32 { case none, go, prepare, rouse, meanwhile, goOn, end }
 
     private static let textOffset = 64
 

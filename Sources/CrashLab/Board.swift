@@ -16,10 +16,15 @@ struct Board: @unchecked Sendable {
     static let actors = 24
 
     private let base: UnsafeMutableRawPointer
+    private let noted: UnsafeMutablePointer<cl_milestones>
 
     init() {
-        guard let memory = unsafe cl_shared_memory(Self.size) else { preconditionFailure("64 KiB of memory can be had") }
+        guard let memory = unsafe cl_shared_memory(Self.size), let noted = unsafe cl_shared_memory(MemoryLayout<cl_milestones>.size) else {
+            preconditionFailure("200 KiB of memory can be had")
+        }
         unsafe base = memory
+        unsafe self.noted = noted.assumingMemoryBound(to: cl_milestones.self)
+        unsafe cl_note_milestones(self.noted)
     }
 
     /// Of the stepped process that is the n-th actor.
@@ -30,6 +35,21 @@ struct Board: @unchecked Sendable {
     /// The report's futex word.
     func reportState(_ index: Int) -> SharedUInt32 {
         unsafe SharedUInt32(at: base + index * Self.reportSize + MemoryLayout<cl_report>.offset(of: \.state)!)
+    }
+
+    /// What the child waits for that the stepped process has left behind.
+    func releaseWord(_ index: Int) -> SharedUInt32 {
+        unsafe SharedUInt32(at: base + index * Self.reportSize + MemoryLayout<cl_report>.offset(of: \.release)!)
+    }
+
+    func clearMilestones() { unsafe noted.pointee.count = 0 }
+
+    /// What a stepped process has noted of its system calls.
+    var milestones: [cl_milestone] {
+        let first = MemoryLayout<cl_milestones>.offset(of: \.at)!
+        return (0..<Int(unsafe noted.pointee.count)).map { index in
+            unsafe UnsafeRawPointer(noted).load(fromByteOffset: first + index * MemoryLayout<cl_milestone>.stride, as: cl_milestone.self)
+        }
     }
 
     var ledger: Ledger { unsafe Ledger(base: base + Self.ledgerOffset) }

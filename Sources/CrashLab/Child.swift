@@ -60,14 +60,16 @@ final class Child {
         }
     }
 
-    /// Whether its working thread sleeps in the kernel's futex call.
-    var isAsleep: Bool { systemCall.map { $0.hasPrefix("202 ") || $0.hasPrefix("449 ") } ?? false }
+    /// Whether its working thread sleeps in the kernel's futex calls, or waits for a file lock.
+    var isAsleep: Bool { systemCall.map { text in ["202 ", "449 ", "72 ", "73 "].contains { text.hasPrefix($0) } } ?? false }
 
-    /// Whether all its threads wait: in a futex, for a file lock, or for a moment to look again. One of them alone may wait for another.
+    /// Whether all its threads wait: in a futex, for a file lock, for a signal, or for a moment to look again. One of them alone may wait for another.
     var isBlocked: Bool {
         guard let threads = try? Directory(opening: FilePath("/proc/\(pid)/task")).names(), !threads.isEmpty else { return false }
         return threads.allSatisfy { thread in
-            smallFile("/proc/\(pid)/task/\(thread)/syscall").map { text in ["202 ", "449 ", "72 ", "230 "].contains { text.hasPrefix($0) } }
+            smallFile("/proc/\(pid)/task/\(thread)/syscall").map { text in
+                ["202 ", "449 ", "72 ", "73 ", "230 ", "34 "].contains { text.hasPrefix($0) }
+            }
                 ?? false
         }
     }
@@ -83,11 +85,6 @@ final class Child {
 
     /// What the kernel says of the system call that the working thread is in.
     private var systemCall: String? { smallFile("/proc/\(pid)/task/\(actor.threadID)/syscall") }
-
-    var activity: String {
-        let call = systemCall?.split(separator: "\n").first.map(String.init) ?? "?"
-        return "process \(pid), at milestone '\(actor.reached)', is in system call \(call)"
-    }
 }
 
 /// Something that should have gone on has not.

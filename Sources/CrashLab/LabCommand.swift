@@ -46,13 +46,20 @@ extension LabCommand {
 
         @Argument(help: "Scenarios; a name that ends in '.' or is a prefix up to one stands for all of them. None: all.")
         var names: [String] = []
-        @Option(help: "kill, contended, asleep, scribble, storm or schedule; may be given more than once. All by default.")
+        @Option(help: "\(Mode.allCases.map(\.rawValue).joined(separator: ", ")); may be given more than once. All by default.")
         var mode: [String] = []
         @Option(help: "Every k-th instruction. By default as many as make about 60 points of an operation.")
         var every: Int64?
         @Flag(help: "Every instruction of everything.")
         var all = false
-        @Option(help: "A point, as a failure prints it: i12, c3+5, i12/p4. May be given more than once.")
+        @Flag(help: "Step through calls of the runtime and the C library as well: ten times as many instructions.")
+        var calls = false
+        @Flag(
+            help: "Step each operation from its beginning, and not from the last system call before the point: much slower if it is long.")
+        var fromStart = false
+        @Flag(help: "As many of everything else too as a release takes: storms, schedules, repetitions. With --all, the whole set.")
+        var full = false
+        @Option(help: "A point, as a failure prints it: i12, c3+5, i12/p4, f3/p0, o12:1. May be given more than once.")
         var point: [String] = []
         @Option(help: "Where samples begin and what is random; printed. A new one by default.")
         var seed: UInt64?
@@ -60,10 +67,16 @@ extension LabCommand {
         var workers: Int?
         @Option(help: "After how many milliseconds something that does not go on hangs.")
         var patience = 10_000
-        @Option(help: "How many kills a storm has.")
-        var kills = 200
-        @Option(help: "How many schedules a scenario has.")
-        var schedules = 100
+        @Option(help: "How many kills a storm has: 200, or 100,000 with --full.")
+        var kills: Int?
+        @Option(help: "How many random schedules a scenario has: 100, or 10,000 with --full.")
+        var schedules: Int?
+        @Option(help: "How many switches away from one that could go on an enumerated schedule has: 1, or 2 with --full.")
+        var preemptions: Int?
+        @Option(help: "How many schedules are enumerated of a scenario at most: 40, 1,000 with --all, or all with --full.")
+        var orders: Int?
+        @Flag(help: "Write the report as JSON.")
+        var json = false
         @Option(help: "After how many seconds the run ends even if not everything was tried.")
         var seconds: Int?
         @Option(help: "How many failures of one scenario and mode are enough.")
@@ -74,7 +87,11 @@ extension LabCommand {
             for text in point where Point(text) == nil { throw ValidationError("'\(text)' is no point") }
             for name in names where selected(name).isEmpty { throw ValidationError("there is no scenario '\(name)'; see 'list'") }
             if let every, every < 1 { throw ValidationError("every 1st instruction is the most there is") }
-            if failures < 1 || patience < 1 || workers.map({ $0 < 1 }) ?? false { throw ValidationError("a number is too small") }
+            if [kills, schedules, preemptions, orders].contains(where: { $0.map { $0 < 0 } ?? false }) || failures < 1 || patience < 1
+                || workers.map({ $0 < 1 }) ?? false
+            {
+                throw ValidationError("a number is too small")
+            }
         }
 
         /// Before there are other threads.
@@ -97,22 +114,31 @@ extension LabCommand {
             let seed = seed ?? randomUInt64() >> 16
             let settings = RunSettings(
                 modes: mode.isEmpty ? Mode.allCases : mode.compactMap { Mode(rawValue: $0) }, every: all ? 1 : every,
-                points: point.compactMap { Point($0) }, seed: seed, workers: try workers ?? max(1, Processor.allowed().count),
-                kills: kills, schedules: schedules, patience: .milliseconds(patience), mostFailures: failures,
-                end: seconds.map { .now.advanced(by: .seconds($0)) })
-            let scenarios = names.isEmpty ? CrashLab.all : names.flatMap { selected($0) }
+                points: point.compactMap { Point($0) }, stepsIntoCalls: calls, isFromStart: fromStart, seed: seed,
+                workers: try workers ?? max(1, Processor.allowed().count),
+                kills: kills ?? (full ? 100_000 : 200), schedules: schedules ?? (full ? 10_000 : 100),
+                repetitions: all || full ? 1000 : 12, patience: .milliseconds(patience), mostFailures: failures,
+                end: seconds.map { .now.advanced(by: .seconds($0)) }, preemptions: preemptions ?? (full ? 2 : 1),
+                orders: orders ?? (full ? .max : all ? 1000 : 40))
+            let scenarios =
+                names.isEmpty
+                ? CrashLab.all
+                : CrashLab.all.filter { scenario in
+                    names.contains { selected($0).contains { $0.name == scenario.name } }
+                }
             let directory = FilePath("/dev/shm/crashlab-\(String(randomUInt64(), radix: 36))")
             _ = try Directory.make(at: directory, mode: .ownerReadWriteExecute)
             defer { removeTree(directory) }
             try removeWhenInterrupted(directory)
-            try write("seed \(seed)\n")
+            if !json { try write("seed \(seed)\n") }
             var bar = ProgressLine()
-            let outcomes = try LabRun(scenarios, settings, in: directory).run { done, total, what in
-                bar.update("\(done) of \(total)  \(what)")
-            }
+            let start = MonotonicInstant.now
+            let outcomes = try LabRun(scenarios, settings, in: directory).run { bar.update($0) }
             bar.clear()
-            let report = Report(outcomes: outcomes, seed: seed)
-            try write(report.text)
+            let report = Report(
+                outcomes: outcomes, seed: seed, stepsIntoCalls: calls,
+                milliseconds: MonotonicInstant.now.nanoseconds(since: start) / 1_000_000)
+            try write(json ? report.json : report.text)
             if !report.isClean { throw ExitCode(1) }
         }
     }
@@ -123,10 +149,18 @@ extension LabCommand {
         @Argument var directory: String
         @Option var patience: Int
         @Option var parent: Int32
+        @Flag var calls = false
+        @Flag var fromStart = false
 
         func run() throws {
             guard endWithParent(parent, by: Signal.kill) else { return }
-            try Worker(scenarios: CrashLab.all, directory: FilePath(directory), patience: .milliseconds(patience)).run()
+            let scenarios = CrashLab.all.map { scenario in
+                var scenario = scenario
+                scenario.stepsIntoCalls = scenario.stepsIntoCalls || calls
+                return scenario
+            }
+            try Worker(scenarios: scenarios, directory: FilePath(directory), patience: .milliseconds(patience), isFromStart: fromStart)
+                .run()
         }
     }
 }
@@ -134,17 +168,3 @@ extension LabCommand {
 func write(_ text: String) throws { _ = try FileDescriptor.standardOutput.writeAll(text.utf8) }
 
 func padded(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(0, width - text.count)) }
-
-/// A line on the terminal that says how far the run is; nothing where standard error is no terminal.
-struct ProgressLine {
-    private let isShown = FileDescriptor.standardError.isTerminal
-    private var shown = ""
-
-    mutating func update(_ text: String) {
-        guard isShown, text != shown else { return }
-        shown = text
-        _ = try? FileDescriptor.standardError.writeAll("\r\u{1b}[K\(text)".utf8)
-    }
-
-    func clear() { if isShown { _ = try? FileDescriptor.standardError.writeAll("\r\u{1b}[K".utf8) } }
-}

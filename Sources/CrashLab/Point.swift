@@ -1,13 +1,16 @@
 import CCrashLab
 
 /// When something is done to the victim. Written as `i12` (after the twelfth instruction), `c3+5` (five instructions after the shared bytes have changed for the
-/// third time), `end` (never), either with `/p4` (overwritten with pattern 4); or `s99`, the seed of a run that has no such point.
+/// third time), `f3` (the third system call), `end` (never), each with `/p4` (overwritten with pattern 4, the fourth error, the fourth kind of child); `s99`, the seed of a run that has no
+/// such point; or the deviations of a schedule, as ``Deviation`` has them.
 public struct Point: Sendable, Hashable, CustomStringConvertible {
     enum Moment: Sendable, Hashable {
         case end
         case instruction(Int64)
         case change(Int64, after: Int64)
+        case call(Int64)
         case seed(UInt64)
+        case order([Deviation])
     }
 
     var moment: Moment
@@ -36,6 +39,14 @@ public struct Point: Sendable, Hashable, CustomStringConvertible {
             let numbers = rest.split(separator: "+", omittingEmptySubsequences: false).map { Int64($0) }
             guard numbers.count <= 2, let change = numbers[0], let after = numbers.count == 2 ? numbers[1] : 0 else { return nil }
             moment = .change(change, after: after)
+        case "f":
+            guard let number = Int64(rest) else { return nil }
+            moment = .call(number)
+        case "o":
+            let texts = rest.split(separator: ",")
+            let deviations = texts.compactMap { Deviation($0) }
+            guard deviations.count == texts.count else { return nil }
+            moment = .order(deviations)
         case "s":
             guard let number = UInt64(rest) else { return nil }
             moment = .seed(number)
@@ -51,7 +62,9 @@ public struct Point: Sendable, Hashable, CustomStringConvertible {
         case .end: "end" + suffix
         case .instruction(let number): "i\(number)" + suffix
         case .change(let change, let after): "c\(change)" + (after == 0 ? "" : "+\(after)") + suffix
+        case .call(let number): "f\(number)" + suffix
         case .seed(let seed): "s\(seed)" + suffix
+        case .order(let deviations): "o" + deviations.map(\.description).joined(separator: ",")
         }
     }
 
@@ -59,13 +72,25 @@ public struct Point: Sendable, Hashable, CustomStringConvertible {
     func plan(_ deed: cl_deed, stepsIntoCalls: Bool, seed: UInt64) -> cl_plan {
         var plan = cl_plan(
             instruction: -1, change: -1, after: 0, deed: Int32(deed.rawValue), over_calls: stepsIntoCalls ? 0 : 1, pattern: pattern ?? 0,
-            seed: seed)
+            seed: seed, period: 0, start: cl_milestone(), notes: 0)
         switch moment {
         case .instruction(let number): plan.instruction = number
         case .change(let change, let after): (plan.change, plan.after) = (change, after)
-        case .end, .seed: break
+        case .call(let number): plan.instruction = number
+        case .end, .seed, .order: break
         }
         return plan
+    }
+}
+
+extension Point {
+    /// Whether stepping may begin at `milestone`.
+    func isAfter(_ milestone: cl_milestone) -> Bool {
+        switch moment {
+        case .instruction(let number): Int64(milestone.instructions) < number
+        case .change(let change, _): Int64(milestone.changes) < change
+        case .end, .call, .seed, .order: false
+        }
     }
 }
 
@@ -91,6 +116,18 @@ struct PointChoice {
             }
         }
         return points + instructions(length).map { Point(.instruction($0)) }
+    }
+
+    /// About so many of the points of ``kills(_:)``; all if every instruction is wanted.
+    mutating func some(_ length: Length, _ count: Int, patterns: Int32? = nil) -> [Point] {
+        let all = kills(length)
+        let chosen = every == 1 ? all : Array(all.shuffled(using: &random).prefix(count))
+        guard let patterns else { return chosen }
+        return chosen.flatMap { point in (0..<patterns).map { Point(point.moment, pattern: $0) } }
+    }
+
+    func calls(_ length: Length) -> [Point] {
+        (0..<length.instructions).flatMap { call in (0..<Int32(CL_ERRORS)).map { Point(.call(call), pattern: $0) } }
     }
 
     mutating func scribbles(_ length: Length) -> [Point] {

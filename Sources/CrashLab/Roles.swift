@@ -7,6 +7,8 @@ import SystemPackage
 @safe
 public final class Victim {
     public let site: Site
+    /// Which of several victims this is (``Scenario/victims``), from 0.
+    public let index: Int
     /// `never`, except where shared bytes are overwritten: what waits must come back then, whatever they say.
     public var deadline: Deadline { isScribbled ? .after(.milliseconds(3)) : .never }
 
@@ -15,20 +17,31 @@ public final class Victim {
     private let report: UnsafeMutablePointer<cl_report>
     private let actor: Actor
     private let isGated: Bool
+    /// Whether system calls are counted, and not instructions.
+    private let countsCalls: Bool
 
     /// - Parameters:
     ///   - plan: nil: the operation is run without steps.
     ///   - isGated: whether it waits for an order before its operation.
-    init(_ site: Site, _ scenario: Scenario, plan: cl_plan?, _ report: UnsafeMutablePointer<cl_report>, _ actor: Actor, isGated: Bool) {
+    init(
+        _ site: Site, _ scenario: Scenario, plan: cl_plan?, _ report: UnsafeMutablePointer<cl_report>, _ actor: Actor, index: Int = 0,
+        isGated: Bool,
+        countsCalls: Bool = false
+    ) {
         self.site = site
+        self.index = index
         self.scenario = scenario
         self.plan = plan
         unsafe self.report = report
         self.actor = actor
         self.isGated = isGated
+        self.countsCalls = countsCalls
     }
 
     private var isScribbled: Bool { plan?.deed == Int32(CL_SCRIBBLE.rawValue) }
+    private var isFaulted: Bool {
+        plan.map { [CL_FAULT, CL_INTERRUPT].map { Int32($0.rawValue) }.contains($0.deed) } ?? false || countsCalls
+    }
     private var isScheduled: Bool { plan?.deed == Int32(CL_SCHEDULE.rawValue) }
 
     /// Runs `body`, the operation, in the middle of which this process is killed. One that comes to its end kills itself then: in no case does anything of the closure's
@@ -36,18 +49,20 @@ public final class Victim {
     public func step(_ body: () throws -> Void) throws {
         guard var plan else {
             actor.reach(.ready)
-            if isGated { _ = actor.awaitOrder() }
+            awaitGo()
             try body()
             return finish()
         }
-        if isScheduled { shareMappings() } else { watchSegments() }
+        if isFaulted { return try stepFaulted(&plan, body) }
+        if isScheduled { try shareMappings() } else { watchSegments() }
         if scenario.stepsKeeper {
-            unsafe cl_step_expect(&plan, report)
-            actor.announce(thread: try keeperThread())
+            let keeper = try keeperThread()
+            unsafe cl_step_expect(&plan, report, Int32(bitPattern: keeper))
+            actor.announce(thread: keeper)
         }
         actor.reach(.ready)
-        if isGated { _ = actor.awaitOrder() }
-        if !scenario.stepsKeeper { unsafe cl_step_begin(&plan, report) }
+        awaitGo()
+        try Self.begun(scenario.stepsKeeper ? cl_step_expected() : unsafe cl_step_begin(&plan, report))
         do {
             try body()
         } catch {
@@ -57,6 +72,40 @@ public final class Victim {
             return finish()
         }
         if !scenario.stepsKeeper { cl_step_end() }
+        finish()
+    }
+
+    private static func begun(_ status: Int32) throws {
+        try Violation.unless(status == 0, "system calls cannot be counted here: errno \(-status); try --from-start")
+    }
+
+    /// Says again that it is ready: from now on it may be roused where it sleeps.
+    private func awaitGo() {
+        guard isGated else { return }
+        _ = actor.awaitOrder()
+        actor.reach(.ready)
+    }
+
+    /// The same with system calls that fail, or are interrupted; at full speed.
+    private func stepFaulted(_ plan: inout cl_plan, _ body: () throws -> Void) throws {
+        actor.reach(.ready)
+        awaitGo()
+        let status = unsafe cl_fault_begin(&plan, report)
+        try Violation.unless(status == 0, "system calls cannot be made to fail here: errno \(-status)")
+        do {
+            defer { cl_fault_end() }
+            try body()
+        } catch {
+            // Of an interrupted operation nothing is to be seen; a failed one may say so.
+            guard plan.deed == Int32(CL_FAULT.rawValue) else { throw error }
+            if scenario.canRepeat {
+                do {
+                    try body()
+                } catch let second {
+                    throw Violation("after '\(error)' it cannot be made again: \(second)")
+                }
+            }
+        }
         finish()
     }
 
@@ -78,13 +127,20 @@ public final class Victim {
         throw Violation("the victim has no keeper yet: open something before")
     }
 
-    /// Tells the stepper where this process has the files of the site.
-    private func shareMappings() {
-        for line in smallFile("/proc/self/maps", limit: 1 << 20)?.split(separator: "\n") ?? []
-        where scenario.segments.contains(where: { line.hasSuffix(site.path($0).string) }) {
-            let numbers = line.prefix { $0 != " " }.split(separator: "-").compactMap { UInt64($0, radix: 16) }
-            if numbers.count == 2 { cl_share(numbers[0], numbers[1]) }
+    /// Tells the stepper where this process has the files of the site. By their inodes: a file that was made without a name keeps none in this list.
+    private func shareMappings() throws {
+        let directory = try Directory(opening: site.directory.path)
+        let inodes = scenario.segments.compactMap { try? directory.status(of: $0)?.inode }
+        var count = 0
+        for line in smallFile("/proc/self/maps", limit: 1 << 20)?.split(separator: "\n") ?? [] {
+            let fields = line.split(separator: " ")
+            guard fields.count > 4, let inode = UInt64(fields[4]), inodes.contains(inode) else { continue }
+            let numbers = fields[0].split(separator: "-").compactMap { UInt64($0, radix: 16) }
+            guard numbers.count == 2 else { continue }
+            cl_share(numbers[0], numbers[1])
+            count += 1
         }
+        try Violation.unless(count > 0, "a player has none of the scenario's segments open: open them before its operation")
     }
 
     private func finish() {

@@ -32,6 +32,13 @@ public struct Scenario: Sendable {
     public var victim: @Sendable (Victim) throws -> Void
     /// Whether the library's own thread of the victim is stepped, and not the one that does the operation.
     public var stepsKeeper = false
+    /// How many victims there are, each killed at the same point of its own operation. More than one only with ``stepsKeeper``: they die one after the
+    /// other, each in what it does about the death of the one before. The survivor is stopped (SIGSTOP) until all of them are dead.
+    public var victims = 1
+    /// Whether the victim's operation can be made again when it has thrown: a system call's failure must leave nothing behind that prevents it.
+    public var canRepeat = true
+    /// Modes that make no sense for this scenario although it has what they need.
+    public var excluded: Set<Mode> = []
     /// A process that calls ``Bystander/die()`` before the victim begins; with ``stepsKeeper``, when it has begun.
     public var dead: (@Sendable (Bystander) throws -> Void)?
     /// Processes that are asleep at the object when the victim is killed, and must come to their end.
@@ -68,35 +75,6 @@ public struct Scenario: Sendable {
         self.storm = storm
         self.schedule = schedule
     }
-
-    public var modes: [Mode] {
-        Mode.allCases.filter { mode in
-            switch mode {
-            case .kill: !needsSleepers && storm == nil && schedule == nil
-            case .contended: !sleepers.isEmpty || third != nil
-            case .asleep: victimWaits
-            case .scribble: scribbled != nil
-            case .storm: storm != nil
-            case .schedule: schedule != nil
-            }
-        }
-    }
-}
-
-/// How a scenario is run.
-public enum Mode: String, CaseIterable, Sendable {
-    /// The victim is alone and is killed after its n-th instruction.
-    case kill
-    /// The same while others sleep at the object, and with a third process that acts at that point.
-    case contended
-    /// The victim is killed while it sleeps in its operation.
-    case asleep
-    /// The shared bytes are overwritten after the n-th instruction; the operation must end.
-    case scribble
-    /// Processes that work against one another are killed at random moments.
-    case storm
-    /// Two or three processes, of which one at a time goes on to its next access to what is shared, in random order.
-    case schedule
 }
 
 /// Where a scenario takes place. What the closures of one trial share, all in memory that outlives each of them.
@@ -115,15 +93,22 @@ public struct Site: Sendable {
 public struct Survivor {
     let prepare: () throws -> Void
     let rouse: (() throws -> Void)?
+    let meanwhile: (() throws -> Void)?
     let goOn: () throws -> Void
 
     /// - Parameters:
     ///   - prepare: before a victim.
     ///   - rouse: lets a victim go on that sleeps before its point.
+    ///   - meanwhile: while the victim stands still and is alive (``Mode/pause``, ``Mode/leave``): must not be told of a death, and must get
+    ///     on or wait no longer than its deadline.
     ///   - goOn: after the death: go on, validate, and check the invariant.
-    public init(prepare: @escaping () throws -> Void = {}, rouse: (() throws -> Void)? = nil, goOn: @escaping () throws -> Void) {
+    public init(
+        prepare: @escaping () throws -> Void = {}, rouse: (() throws -> Void)? = nil, meanwhile: (() throws -> Void)? = nil,
+        goOn: @escaping () throws -> Void
+    ) {
         self.prepare = prepare
         self.rouse = rouse
+        self.meanwhile = meanwhile
         self.goOn = goOn
     }
 }

@@ -7,9 +7,8 @@ extension Stage {
     private static let mostTurns = 20_000
 
     /// Runs one schedule: all players to their first access, then one of them at a time to its next.
-    func schedule(_ point: Point) throws {
-        guard let schedule = scenario.schedule, case .seed(let seed) = point.moment else { return }
-        var random = SeededRandom(seed: seed)
+    func schedule(_ point: Point, _ finding: inout Finding) throws {
+        guard let schedule = scenario.schedule, var choice = ScheduleChoice(point, mayKill: schedule.mayKill) else { return }
         site.ledger.clear()
         clearDirectory()
         var players: [Player] = []
@@ -23,13 +22,12 @@ extension Stage {
         for player in players { player.child.actor.give(.go) }
         for player in players { try player.awaitStop(until: deadline) }
 
-        // Rarely or often: some faults need many switches, some need one in the right place.
-        let switching = [2, 8, 32].randomElement(using: &random) ?? 2
-        var killAt = schedule.mayKill && Bool.random(using: &random) ? Int.random(in: 0..<200, using: &random) : -1
-        var current = 0
-        for turn in 0... {
+        var trace = Trace()
+        while true {
+            let turn = trace.turns.count
             for player in players { try player.notice(until: deadline) }
             let ready = players.indices.filter { players[$0].state == .stopped }
+            let alive = players.indices.filter { players[$0].state == .stopped || players[$0].state == .blocked }
             if ready.isEmpty {
                 guard let sleeper = players.first(where: { $0.state == .blocked }) else { break }
                 // Whoever was killed, or a keeper, may wake it yet.
@@ -37,20 +35,70 @@ extension Stage {
                 continue
             }
             guard turn < Self.mostTurns else { throw Hang("\(turn) turns, and no end") }
-            if !ready.contains(current) || Int.random(in: 0..<switching, using: &random) == 0 {
-                current = ready.randomElement(using: &random) ?? current
-            }
-            if turn == killAt {
-                killAt = -1
-                try players[current].kill(until: deadline)
+            let (player, isKill) = choice.next(turn, alive: alive, ready: ready)
+            trace.append(alive: alive, ready: ready, player: player, isKill: isKill)
+            if isKill {
+                try players[player].kill(until: deadline)
             } else {
-                try players[current].takeTurn(until: deadline)
+                try players[player].takeTurn(until: deadline)
             }
         }
+        finding.trace = trace.text
+        finding.length.instructions = Int64(trace.turns.count)
+        finding.isVoid = choice.isVoid
         for player in players where player.state == .ended { player.child.actor.give(.end) }
         for player in players { _ = player.child.awaitEnding(until: deadline) }
         let check = schedule.check, site = site
         try awaitEnd(bystander(20, { _ in try check(site) }), "the check after the schedule")
+    }
+}
+
+/// Who is to go on, or to be killed, at each turn.
+private struct ScheduleChoice {
+    private enum Kind {
+        case random(SeededRandom, switching: Int, killAt: Int)
+        case enumerated([Deviation])
+    }
+
+    private var kind: Kind
+    private var current = -1
+    /// Whether a deviation was not possible: who was to go on was asleep or dead.
+    private(set) var isVoid = false
+
+    init?(_ point: Point, mayKill: Bool) {
+        switch point.moment {
+        case .seed(let seed):
+            var random = SeededRandom(seed: seed)
+            // Rarely or often: some faults need many switches, some need one in the right place.
+            let switching = [2, 8, 32].randomElement(using: &random) ?? 2
+            let killAt = mayKill && Bool.random(using: &random) ? Int.random(in: 0..<200, using: &random) : -1
+            kind = .random(random, switching: switching, killAt: killAt)
+            current = 0
+        case .order(let deviations): kind = .enumerated(deviations)
+        default: return nil
+        }
+    }
+
+    mutating func next(_ turn: Int, alive: [Int], ready: [Int]) -> (player: Int, isKill: Bool) {
+        switch kind {
+        case .random(var random, let switching, let killAt):
+            if !ready.contains(current) || Int.random(in: 0..<switching, using: &random) == 0 {
+                current = ready.randomElement(using: &random) ?? current
+            }
+            kind = .random(random, switching: switching, killAt: killAt)
+            return (current, turn == killAt)
+        case .enumerated(let deviations):
+            if let deviation = deviations.first(where: { $0.turn == turn }) {
+                if deviation.isKill, alive.contains(deviation.player) { return (deviation.player, true) }
+                if !deviation.isKill, ready.contains(deviation.player) {
+                    current = deviation.player
+                    return (current, false)
+                }
+                isVoid = true
+            }
+            if !ready.contains(current) { current = ready.first { $0 > current } ?? ready[0] }
+            return (current, false)
+        }
     }
 }
 

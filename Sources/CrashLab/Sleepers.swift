@@ -1,5 +1,6 @@
 internal import Interprocess
 import InterprocessSystem
+import SystemPackage
 
 extension Child {
     /// Waits until the child, which has said that it is about to, sleeps in a futex: seen twice, so that it is not on its way in or out.
@@ -34,5 +35,30 @@ extension Child {
     func sleeps(until deadline: MonotonicInstant) throws {
         guard try self.await([.sleeping], until: deadline) != nil else { throw Violation("a sleeper ended before it slept") }
         try awaitSleep(until: deadline)
+    }
+
+    /// Waits until all its threads have been stopped by a signal.
+    func awaitStopped(until deadline: MonotonicInstant) throws {
+        while !threads.allSatisfy({ state(of: $0) == "T" }) {
+            if let status = ending() { throw Violation("a process that was to stop ended with status \(status)") }
+            guard MonotonicInstant.now < deadline else { throw Hang("a process that was to stop does not: \(activity)") }
+            sleepThread(for: .microseconds(50))
+        }
+    }
+
+    /// Waits until its working thread has ended.
+    func awaitThreadEnd(until deadline: MonotonicInstant) throws {
+        while threads.contains("\(actor.threadID)") {
+            guard MonotonicInstant.now < deadline else { throw Hang("a thread that was to end does not: \(activity)") }
+            sleepThread(for: .microseconds(50))
+        }
+    }
+
+    private var threads: [String] { (try? Directory(opening: FilePath("/proc/\(pid)/task")).names()) ?? [] }
+
+    private func state(of thread: String) -> Substring? {
+        smallFile("/proc/\(pid)/task/\(thread)/stat").flatMap { stat in
+            stat.lastIndex(of: ")").flatMap { stat[$0...].split(separator: " ").dropFirst().first }
+        }
     }
 }

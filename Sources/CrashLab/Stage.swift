@@ -11,6 +11,12 @@ final class Stage {
     let board: Board
     private var survivor: Child?
     private(set) var trials = 0
+    /// Whether the survivor has been told to rouse the victim, and has not answered yet.
+    private(set) var isRousing = false
+    /// At which system call the trial that runs begins to step; none: at the beginning.
+    var start = cl_milestone()
+    /// Whether the trial that runs notes its system calls.
+    var isNoting = false
     private let patience: Duration
 
     /// - Parameter patience: after how long something that does not go on is held to hang.
@@ -23,7 +29,7 @@ final class Stage {
         _ = try Directory.make(at: path, mode: .ownerReadWriteExecute)
         site = Site(directory: ObjectDirectory(at: path), ledger: board.ledger, seed: seed)
         site.ledger.clear()
-        if mode == .kill || mode == .contended || mode == .asleep {
+        if mode.hasSurvivor {
             let (site, actor) = (site, board.actor(0))
             survivor = Child(actor) { try actor.survive(scenario, site) }
             do {
@@ -42,9 +48,36 @@ final class Stage {
 
     /// Lets the survivor do something, and waits until it has.
     func survivor(_ order: Actor.Order, _ what: String) throws {
+        try finishRousing()
         board.actor(0).give(order)
         try answered(what)
         if order == .prepare { trials += 1 }
+    }
+
+    /// Lets the survivor rouse the victim, and waits until it has, or until the victim has stopped at its point: that may be where the survivor needs it to go on.
+    func rouse(until isStopped: () -> Bool) throws {
+        try finishRousing()
+        let survivor = board.actor(0)
+        survivor.give(.rouse)
+        isRousing = true
+        let limit = deadline
+        while survivor.reached == .none, !isStopped(), MonotonicInstant.now < limit {
+            survivor.awaitMilestone(after: .none, for: .milliseconds(1))
+        }
+        if !isStopped() { try finishRousing() }
+    }
+
+    private func finishRousing() throws {
+        guard isRousing else { return }
+        isRousing = false
+        try answered("rouse the victim")
+    }
+
+    /// Stops the survivor (SIGSTOP), and waits until it is; or lets it go on.
+    func survivor(isStopped: Bool) throws {
+        guard let survivor else { return }
+        cl_kill(survivor.pid, isStopped ? Signal.stop : Signal.continue)
+        if isStopped { try survivor.awaitStopped(until: deadline) }
     }
 
     private func answered(_ what: String) throws {
@@ -67,6 +100,7 @@ extension Actor {
             switch awaitOrder() {
             case .prepare: try survivor.prepare()
             case .rouse: try survivor.rouse?()
+            case .meanwhile: try survivor.meanwhile?()
             case .goOn: try survivor.goOn()
             default: return
             }

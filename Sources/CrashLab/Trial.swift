@@ -1,6 +1,7 @@
 import CCrashLab
 internal import Interprocess
 import InterprocessSystem
+import SystemPackage
 
 /// What came of one trial.
 struct Finding: Sendable {
@@ -8,79 +9,176 @@ struct Finding: Sendable {
     /// What does not hold; nil if all does.
     var failure: String?
     /// Where the victim was.
-    var place: UInt64
-    var ownPlace: UInt64
+    var place: UInt64 = 0
+    var ownPlace: UInt64 = 0
+    /// Whether what was to be done to the victim was not: there was nothing to do it to.
+    var isVoid = false
+    /// Of a schedule: its turns, as ``Trace`` writes them.
+    var trace = ""
 }
 
 extension Stage {
     static let victimIndex = 1
 
     /// One victim, and everything that must hold after its death.
-    func run(_ point: Point) -> Finding {
+    ///
+    /// - Parameter milestones: if known, the operation is stepped only from the last of them before the point.
+    func run(_ point: Point, from milestones: [cl_milestone] = []) -> Finding {
         board.clearReport(Self.victimIndex)
-        var failure: String?
+        start = milestones.last { point.isAfter($0) } ?? cl_milestone()
+        var finding = Finding(length: Length(instructions: 0, changes: 0))
         do {
             switch mode {
-            case .kill: try kill(at: point, isContended: false)
-            case .contended: try kill(at: point, isContended: true)
+            case .kill: try operate(point, CL_KILL, isContended: scenario.victims > 1)
+            case .contended: try operate(point, scenario.third == nil ? CL_KILL : CL_STOP, isContended: true)
             case .asleep: try killAsleep()
+            case .pause: try operate(point, CL_PAUSE, isContended: hasOthers)
+            case .leave: try operate(point, CL_LEAVE, isContended: hasOthers)
+            case .fork: try operate(point, CL_FORK, isContended: scenario.needsSleepers)
+            case .interrupt: try operate(point, CL_INTERRUPT, isContended: scenario.needsSleepers)
+            case .fault: try operate(point, CL_FAULT, isContended: scenario.needsSleepers)
             case .scribble: try scribble(at: point)
             case .storm: try storm(point)
-            case .schedule: try schedule(point)
+            case .schedule, .orders: try schedule(point, &finding)
             }
         } catch {
-            failure = "\(error)"
+            finding.failure = "\(error)"
         }
         // In a schedule there is no one place.
-        let report = unsafe mode == .schedule ? cl_report() : board.report(Self.victimIndex).pointee
-        return Finding(
-            length: Length(instructions: Int64(report.instructions), changes: Int64(report.changes)), failure: failure, place: report.place,
-            ownPlace: report.own_place)
+        if scenario.schedule != nil { return finding }
+        let report = unsafe board.report(Self.victimIndex).pointee
+        finding.length = Length(instructions: Int64(report.instructions), changes: Int64(report.changes))
+        (finding.place, finding.ownPlace) = (report.place, report.own_place)
+        if mode == .fault, point != .end {
+            finding.isVoid = report.error == 0
+            let name = unsafe String(cString: cl_call_name(report.call))
+            finding.failure = finding.failure.map { "\($0) (\(name) had failed: \(Errno(rawValue: report.error)))" }
+        }
+        return finding
     }
 
-    private func victim(_ plan: cl_plan?, isGated: Bool, _ body: @escaping @Sendable (Victim) throws -> Void) -> Child {
-        let (scenario, site, actor) = (scenario, site, board.actor(Self.victimIndex))
-        let report = unsafe board.report(Self.victimIndex)
-        return Child(actor) { try body(unsafe Victim(site, scenario, plan: plan, report, actor, isGated: isGated)) }
+    /// Runs the operation without harm; what had been at each of its system calls that is worth beginning at. Empty if it fails, which is found again.
+    func learnMilestones() -> [cl_milestone] {
+        board.clearMilestones()
+        isNoting = true
+        defer { isNoting = false }
+        return run(.end).failure == nil ? board.milestones.filter { $0.instructions > Self.shortWay } : []
     }
+
+    /// So many instructions are stepped sooner than system calls are counted.
+    static let shortWay: UInt64 = 1_000
+
+    private func noteOrSkip(_ plan: inout cl_plan) {
+        plan.notes = isNoting ? 1 : 0
+        plan.start = start
+    }
+
+    private var hasOthers: Bool { !scenario.sleepers.isEmpty || scenario.third != nil }
+
+    private func victim(_ plan: cl_plan?, isGated: Bool, index: Int = 0, _ body: @escaping @Sendable (Victim) throws -> Void) -> Child {
+        let number = Self.actorOfVictim(index)
+        let (scenario, site, actor) = (scenario, site, board.actor(number))
+        let countsCalls = mode == .fault
+        if index > 0 { board.clearReport(number) }
+        let report = unsafe board.report(number)
+        return Child(actor) {
+            try body(unsafe Victim(site, scenario, plan: plan, report, actor, index: index, isGated: isGated, countsCalls: countsCalls))
+        }
+    }
+
+    /// The second is the third process, and then come the sleepers.
+    private static func actorOfVictim(_ index: Int) -> Int { index == 0 ? victimIndex : 9 + index }
 
     func bystander(_ index: Int, _ body: @escaping @Sendable (Bystander) throws -> Void) -> Child {
         let (site, actor) = (site, board.actor(index))
         return Child(actor) { try body(Bystander(site: site, actor: actor)) }
     }
 
-    // MARK: killed at a point
+    // MARK: something happens at a point
 
-    private func kill(at point: Point, isContended: Bool) throws {
+    private func operate(_ point: Point, _ deed: cl_deed, isContended: Bool) throws {
+        defer { releaseChild() }
         try survivor(.prepare, "prepare")
         if !scenario.stepsKeeper { try runDead() }
-        let hasThird = isContended && scenario.third != nil
-        let plan = point.plan(
-            point == .end ? CL_COUNT : hasThird ? CL_STOP : CL_KILL, stepsIntoCalls: scenario.stepsIntoCalls, seed: site.seed)
-        let victim = victim(plan, isGated: isContended || scenario.stepsKeeper, scenario.victim)
+        var plan = point.plan(point == .end ? CL_COUNT : deed, stepsIntoCalls: scenario.stepsIntoCalls, seed: site.seed)
+        if deed == CL_INTERRUPT { plan.period = Self.period(point) }
+        noteOrSkip(&plan)
+        let isGated = isContended || scenario.stepsKeeper
+        let victim = victim(plan, isGated: isGated, scenario.victim)
+        let more = (1..<scenario.victims).map { self.victim(plan, isGated: isGated, index: $0, scenario.victim) }
         var sleepers: [Child] = []
-        if isContended || scenario.stepsKeeper {
-            guard try victim.await([.ready], until: deadline) != nil else { throw Violation("the victim ended before its operation") }
+        if isGated {
+            for one in [victim] + more {
+                guard try one.await([.ready], until: deadline) != nil else { throw Violation("the victim ended before its operation") }
+            }
             if isContended {
                 for (index, body) in scenario.sleepers.enumerated() { sleepers.append(bystander(3 + index, body)) }
                 for sleeper in sleepers { try sleeper.sleeps(until: deadline) }
             }
-            if scenario.stepsKeeper { try arm(victim) }
-            victim.actor.give(.go)
+            for one in [victim] + more {
+                if scenario.stepsKeeper { try arm(one) }
+                one.actor.give(.go)
+            }
+            if scenario.victims > 1 { try survivor(isStopped: true) }
             if scenario.stepsKeeper { try runDead() }
         }
-        if hasThird, let body = scenario.third, try stops(victim) {
-            let third = bystander(2, body)
-            try third.awaitPauseOrSleep(until: deadline)
-            victim.kill()
-            try awaitDeath(victim)
-            third.actor.give(.go)
-            try awaitEnd(third, "the third process")
+        let stands = point != .end && [CL_STOP, CL_PAUSE, CL_LEAVE].contains(deed)
+        if try stands && stops(victim) {
+            try meet(victim, deed, isContended: isContended)
         } else {
-            try awaitDeath(victim)
+            for one in [victim] + more { try awaitDeath(one) }
         }
+        if scenario.victims > 1 { try survivor(isStopped: false) }
         try survivor(.goOn, "go on")
         for sleeper in sleepers { try awaitEnd(sleeper, "the sleeper") }
+    }
+
+    /// What others do while the victim stands at its point, and what becomes of it then.
+    private func meet(_ victim: Child, _ deed: cl_deed, isContended: Bool) throws {
+        if deed == CL_PAUSE {
+            do {
+                try victim.awaitStopped(until: deadline)
+            } catch {
+                guard scenario.stepsKeeper, victim.ending() == 128 + Signal.kill else { throw error }
+                // Its operation saw what the keeper had done before the signal came, and was over: it has ended as it does at its end.
+                return
+            }
+        }
+        if deed == CL_LEAVE { try victim.awaitThreadEnd(until: deadline) }
+        // One that is still rousing the victim is held up by it already.
+        if deed != CL_STOP, !isRousing { try survivor(.meanwhile, "do something while the victim stands still") }
+        var third: Child?
+        if isContended, let body = scenario.third {
+            let one = bystander(2, body)
+            try one.awaitPauseOrSleep(until: deadline)
+            third = one
+        }
+        // One that only stops may be ended by another of its threads meanwhile.
+        if deed != CL_STOP, let status = victim.ending() { throw Violation("the victim ended with status \(status) where it was to stand") }
+        if deed == CL_PAUSE { cl_kill(victim.pid, Signal.continue) } else { victim.kill() }
+        try awaitDeath(victim)
+        if let third {
+            third.actor.give(.go)
+            try awaitEnd(third, "the third process")
+        }
+    }
+
+    /// Lets the child go that a victim has left behind.
+    private func releaseChild() {
+        let report = unsafe board.report(Self.victimIndex)
+        guard mode == .fork, unsafe report.pointee.child > 0 else { return }
+        let word = board.releaseWord(Self.victimIndex)
+        word.storeRelease(1)
+        unsafe Futex.wake(word.rawAddress)
+        var status: Int32 = 0
+        unsafe _ = cl_reap(report.pointee.child, 1, &status)
+    }
+
+    /// From one in each few system calls to one in several operations, in microseconds.
+    private static func period(_ point: Point) -> Int64 {
+        guard case .seed(let seed) = point.moment else { return 1000 }
+        var random = SeededRandom(seed: seed)
+        return Int64.random(in: 30...1000, using: &random)
     }
 
     private func runDead() throws {
@@ -92,7 +190,7 @@ extension Stage {
     }
 
     private func arm(_ victim: Child) throws {
-        let status = cl_arm_thread(Int32(bitPattern: victim.actor.announcedThread))
+        let status = cl_arm_thread(Int32(bitPattern: victim.actor.announcedThread), start.calls == 0 ? 1 : 0)
         if status != 0 { throw Violation("the keeper could not be stepped: errno \(-status)") }
     }
 
@@ -102,7 +200,8 @@ extension Stage {
         while true {
             if board.reportState(Self.victimIndex).loadAcquire() == UInt32(CL_STOPPED) { return true }
             if victim.ending() != nil { return false }
-            guard MonotonicInstant.now < limit else { throw Hang("the victim: \(victim.activity)") }
+            guard MonotonicInstant.now < limit || victim.isStarved else { throw Hang("the victim: \(victim.activity)") }
+            try rouseIfAsleep(victim)
             _ = unsafe try? Futex.wait(
                 board.reportState(Self.victimIndex).rawAddress, while: UInt32(CL_RUNNING), until: .now.advanced(by: .milliseconds(5)))
         }
@@ -114,15 +213,20 @@ extension Stage {
         var status: Int32?
         repeat {
             status = victim.awaitEnding(until: min(limit, scenario.victimWaits ? .now.advanced(by: .milliseconds(5)) : limit))
-            if status == nil, scenario.victimWaits, victim.actor.reached == .ready, victim.isAsleep {
-                try survivor(.rouse, "rouse the victim")
-            }
-        } while status == nil && MonotonicInstant.now < limit
+            if status == nil { try rouseIfAsleep(victim) }
+        } while status == nil && (MonotonicInstant.now < limit || victim.isStarved)
         guard let status else { throw Hang("the victim: \(victim.activity)") }
         if status != 128 + Signal.kill {
             throw Violation(victim.actor.reached == .failed ? "the victim: \(victim.actor.text)" : "the victim ended with status \(status)")
         }
         if board.reportState(Self.victimIndex).loadAcquire() == UInt32(CL_ENDLESS) { throw Hang("the victim's operation does not end") }
+    }
+
+    private func rouseIfAsleep(_ victim: Child) throws {
+        guard scenario.victimWaits, victim.actor.reached == .ready, victim.isAsleep else { return }
+        let state = board.reportState(Self.victimIndex)
+        guard state.loadAcquire() != UInt32(CL_STOPPED) else { return }
+        try rouse(until: { state.loadAcquire() == UInt32(CL_STOPPED) })
     }
 
     func awaitEnd(_ child: Child, _ name: String) throws {
@@ -151,9 +255,10 @@ extension Stage {
 
     private func scribble(at point: Point) throws {
         guard let body = scenario.scribbled else { return }
-        let plan = point.plan(
+        var plan = point.plan(
             point == .end ? CL_COUNT : CL_SCRIBBLE, stepsIntoCalls: scenario.stepsIntoCalls,
             seed: site.seed &+ UInt64(trials) &* 0x9e37_79b9)
+        noteOrSkip(&plan)
         // The same names every time: what the last one left is removed.
         clearDirectory()
         let victim = victim(plan, isGated: false, body)

@@ -5,7 +5,7 @@ import SystemPackage
 
 /// A process of one thread that forks the processes of trials. One line asks for a trial, one line answers; it ends with its input.
 ///
-///     SCENARIO ⇥ MODE ⇥ POINT ⇥ SEED     "held" or "failed" ⇥ instructions ⇥ changes ⇥ place ⇥ text
+///     SCENARIO ⇥ MODE ⇥ POINT ⇥ SEED     "held", "void" or "failed" ⇥ instructions ⇥ changes ⇥ place ⇥ trace ⇥ text
 struct Worker {
     /// Stages are made anew after so many trials, and after each failure.
     private static let trialsOfStage = 200
@@ -13,14 +13,20 @@ struct Worker {
     let scenarios: [Scenario]
     let directory: FilePath
     let patience: Duration
+    /// Whether every operation is stepped from its beginning.
+    let isFromStart: Bool
 
     func run() throws {
         cl_prepare_process()
+        cl_adopt()
         // Children inherit it. In a process of two threads, as they are, the kernel waits tens of milliseconds for every processor.
         try? ProcessBarrier.register()
         let board = Board()
         var stage: Stage?
         var seed = ""
+        /// Of operations that are long, once one has been stepped through far.
+        var milestones: [String: [cl_milestone]] = [:]
+        var lateSteps: [String: UInt64] = [:]
         while let line = readLine() {
             let words = line.split(separator: "\t").map(String.init)
             guard words.count == 4, let scenario = scenarios.first(where: { $0.name == words[0] }), let mode = Mode(rawValue: words[1]),
@@ -33,11 +39,16 @@ struct Worker {
                 do {
                     stage = try Stage(scenario, mode, in: directory, board, seed: number, patience: patience)
                 } catch {
-                    try answer(Finding(length: Length(instructions: 0, changes: 0), failure: "\(error)", place: 0, ownPlace: 0))
+                    try answer(Finding(length: Length(instructions: 0, changes: 0), failure: "\(error)"))
                     continue
                 }
             }
-            guard let finding = stage?.run(point) else { continue }
+            let key = "\(words[0]) \(mode)"
+            if !isFromStart, lateSteps[key] ?? 0 > 2 * Stage.shortWay, milestones[key] == nil, mode.canSkip, scenario.victims == 1 {
+                milestones[key] = stage?.learnMilestones()
+            }
+            guard let finding = stage?.run(point, from: milestones[key] ?? []) else { continue }
+            lateSteps[key] = max(lateSteps[key] ?? 0, UInt64(max(0, finding.length.instructions)))
             if finding.failure != nil { stage = nil }
             try answer(finding)
         }
@@ -47,7 +58,8 @@ struct Worker {
         let text = finding.failure.map { ($0.split { $0 == "\n" || $0 == "\t" }).joined(separator: " ") } ?? "-"
         let place = finding.failure == nil ? "-" : Place(of: finding).description
         let words = [
-            finding.failure == nil ? "held" : "failed", "\(finding.length.instructions)", "\(finding.length.changes)", place, text,
+            finding.failure != nil ? "failed" : finding.isVoid ? "void" : "held", "\(finding.length.instructions)",
+            "\(finding.length.changes)", place, finding.trace.isEmpty ? "-" : finding.trace, text,
         ]
         _ = try FileDescriptor.standardOutput.writeAll((words.joined(separator: "\t") + "\n").utf8)
     }

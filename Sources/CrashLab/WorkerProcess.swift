@@ -8,7 +8,7 @@ final class WorkerProcess {
     private let output: OwnedDescriptor
     private var received: [UInt8] = []
 
-    init(directory: FilePath, patience: Duration) throws {
+    init(directory: FilePath, _ settings: RunSettings) throws {
         let toWorker = try Pipe()
         let fromWorker = try Pipe()
         input = OwnedDescriptor(owning: try toWorker.writing.descriptor.duplicate())
@@ -17,9 +17,9 @@ final class WorkerProcess {
         child = try ChildProcess(
             starting: ChildProcess.currentProgram,
             arguments: [
-                "work", directory.string, "--patience", "\(Int(patience / .milliseconds(1)))", "--parent",
+                "work", directory.string, "--patience", "\(Int(settings.patience / .milliseconds(1)))", "--parent",
                 "\(ProcessIdentity.current().pid)",
-            ],
+            ] + (settings.stepsIntoCalls ? ["--calls"] : []) + (settings.isFromStart ? ["--from-start"] : []),
             descriptors: [(toWorker.reading.descriptor, 0), (fromWorker.writing.descriptor, 1)],
             environment: ["LD_BIND_NOW": "1", "SWIFT_DETERMINISTIC_HASHING": "1", "SWIFT_BACKTRACE": "enable=no"])
     }
@@ -34,16 +34,20 @@ final class WorkerProcess {
         let length: Length
         let place: String
         let failure: String?
+        /// Whether what was to happen could not.
+        let isVoid: Bool
+        let trace: Trace?
     }
 
     func run(_ scenario: String, _ mode: Mode, _ point: Point, seed: UInt64) throws -> Answer {
         _ = try input.descriptor.writeAll("\(scenario)\t\(mode.rawValue)\t\(point)\t\(seed)\n".utf8)
-        let words = try readLine().split(separator: "\t", maxSplits: 4).map(String.init)
-        guard words.count == 5, let instructions = Int64(words[1]), let changes = Int64(words[2]) else {
+        let words = try readLine().split(separator: "\t", maxSplits: 5).map(String.init)
+        guard words.count == 6, let instructions = Int64(words[1]), let changes = Int64(words[2]) else {
             throw Violation("a worker answered '\(words.joined(separator: " "))'")
         }
         return Answer(
-            length: Length(instructions: instructions, changes: changes), place: words[3], failure: words[0] == "failed" ? words[4] : nil)
+            length: Length(instructions: instructions, changes: changes), place: words[3], failure: words[0] == "failed" ? words[5] : nil,
+            isVoid: words[0] == "void", trace: words[4] == "-" ? nil : Trace(words[4]))
     }
 
     private func readLine() throws -> String {

@@ -52,7 +52,20 @@ protocol SendingEnd: AnyObject, SendableMetatype {
     var next: UInt64 { get }
     /// Sends message ``next``.
     func send(until deadline: Deadline) throws
+    /// The same while the receiver stands still, or there is none yet: whether it was sent. There may be no room, but nobody has died.
+    func sendToOneWhoStands() throws -> Bool
     func close()
+}
+
+extension SendFailure {
+    fileprivate var isLateness: Bool {
+        get throws {
+            switch self {
+            case .deadline, .full: true
+            default: throw Violation("the receiver lives, and the sender was told: \(self)")
+            }
+        }
+    }
 }
 
 final class TypedReceiving: ReceivingEnd {
@@ -114,6 +127,15 @@ final class TypedSending: SendingEnd {
         let message = Numbered(next)
         try end?.send(message, until: deadline)
     }
+    func sendToOneWhoStands() throws -> Bool {
+        let message = Numbered(next)
+        do throws(SendError<Numbered>) {
+            try end?.send(message, until: .after(.milliseconds(1)))
+            return true
+        } catch {
+            return try !error.reason.isLateness
+        }
+    }
     func close() { end = nil }
     func send(batch count: UInt64) throws {
         let messages = (0..<count).map { Numbered(next + $0) }
@@ -130,6 +152,15 @@ final class ByteSending: SendingEnd {
     func send(until deadline: Deadline) throws {
         let message = NumberedBytes.make(next)
         try unsafe end?.send(message.span.bytes, until: deadline)
+    }
+    func sendToOneWhoStands() throws -> Bool {
+        let message = NumberedBytes.make(next)
+        do throws(SendError<Void>) {
+            try unsafe end?.send(message.span.bytes, until: .after(.milliseconds(1)))
+            return true
+        } catch {
+            return try !error.reason.isLateness
+        }
     }
     func close() { end = nil }
 }

@@ -18,6 +18,7 @@ private func killedReceiver<R: ReceivingEnd, S: SendingEnd>(
                 last.end = nil
             },
             rouse: { try sender.send(until: .now) },
+            meanwhile: { _ = try sender.sendToOneWhoStands() },
             goOn: {
                 let fresh = try R(site)
                 last.end = fresh

@@ -9,23 +9,38 @@ func killedSender<R: ReceivingEnd, S: SendingEnd>(
 ) -> Scenario {
     Scenario(name, summary, segments: ["q"], victimWaits: victimWaits) { site in
         let receiver = try R(site)
+        // What was told while the victim stood still, and lived: of a session before this one, if anything.
+        var early: [Told] = []
         return Survivor(
             prepare: {
+                early = []
                 for mark in [Mark.sendIntent, Mark.sent] { site.ledger[mark] = receiver.next }
             },
             // Not more than there are: the end is for later.
             rouse: { for _ in 0..<(try QueueInspection.validate(receiver.segment).waiting) { _ = try receiver.receive(until: .now) } },
+            meanwhile: {
+                let told = try receiver.receive(until: .after(.milliseconds(1)))
+                try Violation.unless(
+                    told != .died && (told != .closed || mayHaveClosed), "the sender lives, and the receiver was told: \(told)")
+                if told == .closed { early.append(told) }
+            },
             goOn: {
                 for _ in 0..<(try QueueInspection.validate(receiver.segment).waiting) {
                     let told = try receiver.receive(until: .now)
                     try Violation.unless(told == .message, "instead of message \(receiver.next): \(told)")
+                }
+                // Told at once, and as often as is asked.
+                if !mayHaveClosed {
+                    let ends = [try receiver.receive(until: .now), try receiver.receive(until: .now)]
+                    try Violation.unless(ends == [.died, .died], "instead of the death, twice: \(ends)")
+                    early.append(.died)
                 }
                 let fresh = try S(site)
                 let (least, most) = (site.ledger[Mark.sent], site.ledger[Mark.sendIntent])
                 let end = fresh.next
                 try Violation.unless(end == least || end == most, "\(end) messages are in the queue: it should be \(least) or \(most)")
                 try fresh.send(until: .now)
-                var told: [Told] = []
+                var told = early
                 while receiver.next <= end {
                     let next = try receiver.receive(until: .now)
                     if next != .message { told.append(next) }

@@ -2,5 +2,6 @@ import CrashLab
 
 /// Every scenario of the library.
 let allScenarios: [Scenario] =
-    queueSendScenarios + queueReceiveScenarios + queueContendedScenarios + queueStormScenarios + queueScheduleScenarios + segmentScenarios
-    + handoffScenarios
+    queueSendScenarios + queueReceiveScenarios + queueDropScenarios + queueContendedScenarios + queueStormScenarios + queueScheduleScenarios
+    + sharedQueueScenarios + segmentScenarios + deathScenarios + handoffScenarios + handoffCallScenarios + synchronizationScenarios
+    + notifierScenarios + waitSetScenarios + latestScenarios + variableScenarios + topicScenarios + serviceScenarios

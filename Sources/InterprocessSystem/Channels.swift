@@ -16,6 +16,9 @@ public struct Pipe: ~Copyable, Sendable {
         writing = OwnedDescriptor(owning: second)
     }
 
+    /// Gives both ends up without closing them.
+    public consuming func release() -> (reading: FileDescriptor, writing: FileDescriptor) { (reading.release(), writing.release()) }
+
     /// Asks for room for `bytes` in the pipe; returns what it has then. A user without privileges gets at most
     /// `/proc/sys/fs/pipe-max-size`.
     ///

@@ -78,8 +78,18 @@ extension FileDescriptor {
     /// The corresponding C function is `posix_fallocate`. (`ftruncate` past the end of a full tmpfs succeeds.)
     public func reserve(size: Int) throws(Errno) {
         // posix_fallocate returns the error. It is restarted here when a signal comes between: a large reservation takes a while.
-        try systemCall("posix_fallocate") { -Int(posix_fallocate(rawValue, 0, size)) }
+        try reserve(size, from: 0)
     }
+
+    /// Reserves `count` bytes from `offset` on, and makes the file larger if it ends before. What is reserved already stays as it is.
+    ///
+    /// The corresponding C function is `posix_fallocate`.
+    public func reserve(_ count: Int, from offset: Int) throws(Errno) {
+        try systemCall("posix_fallocate") { -Int(posix_fallocate(rawValue, off_t(offset), count)) }
+    }
+
+    /// Sets the file's size; what is new is not reserved. The corresponding C function is `ftruncate`.
+    public func setSize(_ size: Int) throws(Errno) { try systemCall("ftruncate") { resultOrErrno(ftruncate(rawValue, off_t(size))) } }
 
     /// Sets the permissions. The corresponding C function is `fchmod`; unlike the mode of a creation, not narrowed by the umask.
     public func setPermissions(_ permissions: FilePermissions) throws(Errno) {

@@ -35,10 +35,44 @@ public enum Futex {
     /// The corresponding C function is `futex(FUTEX_WAKE)`.
     @discardableResult
     public static func wake(_ address: UnsafeMutableRawPointer, count: Int = .max, scope: Scope = .shared) -> Int {
-        // Fails only for addresses that are not mapped or not aligned: a mistake of the caller's.
-        let woken = unsafe ipc_futex_wake(address, UInt32(min(count, Int(Int32.max))), scope == .shared ? 1 : 0)
-        precondition(woken >= 0, "Futex.wake: the address is not a mapped, aligned 32-bit word")
-        return woken
+        checkAlignment(UInt(bitPattern: address))
+        return woken(unsafe ipc_futex_wake(address, UInt32(min(count, Int(Int32.max))), scope == .shared ? 1 : 0))
+    }
+
+    /// What ``change(_:_:waking:)`` does to a word. The kernel takes 12 bits with a sign.
+    public enum Change: Sendable {
+        case set(Int32), add(Int32), or(Int32)
+
+        var parts: (operation: CInt, argument: CInt) {
+            switch self {
+            case .set(let value): (ipc_futex_op_set, value)
+            case .add(let value): (ipc_futex_op_add, value)
+            case .or(let value): (ipc_futex_op_or, value)
+            }
+        }
+    }
+
+    /// Changes the word at `address` and wakes at most `count` of its sleepers, in one call: whoever is killed has done both or neither.
+    /// Returns how many were woken.
+    ///
+    /// The corresponding C function is `futex(FUTEX_WAKE_OP)`. The argument of `change` is at least -2048 and at most 2047.
+    @discardableResult
+    public static func change(_ address: UnsafeMutableRawPointer, _ change: Change, waking count: Int) -> Int {
+        checkAlignment(UInt(bitPattern: address))
+        let (operation, argument) = change.parts
+        precondition((-2048...2047).contains(argument), "Futex.change: the argument does not fit into 12 bits")
+        return woken(unsafe ipc_futex_wake_op(address, UInt32(min(count, Int(Int32.max))), operation, argument))
+    }
+
+    private static func checkAlignment(_ address: UInt) {
+        precondition(address % UInt(MemoryLayout<UInt32>.alignment) == 0, "the address of a futex is not aligned to 4 bytes")
+    }
+
+    /// How many were woken. None, if the kernel refuses since somebody waits for the word as for a lock of its own kind (`FUTEX_LOCK_PI`), which nobody does
+    /// here: another peer that is out to trouble must not end this process.
+    private static func woken(_ result: Int) -> Int {
+        precondition(result != -Int(EFAULT), "the address of a futex is not that of a mapped word")
+        return max(0, result)
     }
 
     /// The most words that one ``wait(any:until:)`` takes.

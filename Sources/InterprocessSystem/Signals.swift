@@ -4,7 +4,7 @@ import Glibc
 /// Signals by their names, and what a program does about them.
 public enum Signal {
     public static let kill = SIGKILL, terminate = SIGTERM, stop = SIGSTOP, `continue` = SIGCONT, interrupt = SIGINT, pipe = SIGPIPE
-    public static let hangUp = SIGHUP, quit = SIGQUIT, fileSize = SIGXFSZ
+    public static let hangUp = SIGHUP, quit = SIGQUIT, fileSize = SIGXFSZ, badSystemCall = SIGSYS
 
     /// Ignores `signal` in this process. With `pipe` ignored, writing to a pipe that nobody reads is the error `EPIPE`;
     /// with `fileSize` ignored, a file that would become larger than the process may make one is `EFBIG`.
@@ -63,6 +63,12 @@ public enum Signal {
 ///
 /// The corresponding C functions are `prctl(PR_SET_PDEATHSIG)` and `getppid`.
 public func endWithParent(_ parent: Int32, by signal: Int32) -> Bool { ipc_end_with_parent(signal) == 0 && getppid() == parent }
+
+/// Lets this process end by a signal without a core dump, also where dumps are switched on: they take a time, and before their end the kernel
+/// tells nobody of the death (CAVEATS). No debugger without privileges can attach any more either, as to a process that no other is to look into.
+///
+/// The corresponding C function is `prctl(PR_SET_DUMPABLE)`.
+public func forbidCoreDump() { _ = ipc_set_no_core_dump() }
 
 /// Ends this process at once: nothing is flushed, no handler runs, and what it shares sees a death. The corresponding C function is
 /// `_exit`.

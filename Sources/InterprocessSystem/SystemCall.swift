@@ -3,13 +3,16 @@ import Synchronization
 public import SystemPackage
 
 /// The names of the calls that go through ``systemCall(_:retryOnInterrupt:_:)``: what an error says failed, and what a test can make fail.
-public struct SystemCallName: Hashable, Sendable, CustomStringConvertible {
-    public let description: String
-    @usableFromInline init(_ description: String) { self.description = description }
-}
+public struct SystemCallName: Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
+    // Not a String, which a long name would allocate at each call.
+    private let name: StaticString
 
-extension SystemCallName: ExpressibleByStringLiteral {
-    public init(stringLiteral value: StaticString) { self.init(value.description) }
+    public init(stringLiteral value: StaticString) { name = value }
+
+    public var description: String { name.description }
+
+    public static func == (a: Self, b: Self) -> Bool { a.description == b.description }
+    public func hash(into hasher: inout Hasher) { hasher.combine(description) }
 }
 
 /// Runs one system call; the one place where an `errno` becomes an error.

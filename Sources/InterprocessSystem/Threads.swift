@@ -18,24 +18,32 @@ public enum ThreadID {
 public func startServiceThread(named name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
     let box = unsafe Unmanaged.passRetained(ThreadBody(name: name, body))
     do throws(Errno) {
-        var all = sigset_t()
-        var old = sigset_t()
-        unsafe sigfillset(&all)
-        unsafe pthread_sigmask(SIG_SETMASK, &all, &old)
-        defer { unsafe pthread_sigmask(SIG_SETMASK, &old, nil) }
-        try systemCall("pthread_create") {
-            var attributes = pthread_attr_t()
-            unsafe pthread_attr_init(&attributes)
-            defer { unsafe pthread_attr_destroy(&attributes) }
-            unsafe pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
-            var thread = pthread_t()
-            let status = unsafe pthread_create(&thread, &attributes, runThreadBody, box.toOpaque())
-            return -Int(status)
-        }
+        _ = try unsafe createServiceThread(runThreadBody, box.toOpaque())
     } catch {
         unsafe box.release()
         throw error
     }
+}
+
+/// Starts a detached thread with every signal blocked.
+func createServiceThread(
+    _ routine: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?, _ context: UnsafeMutableRawPointer
+) throws(Errno) -> pthread_t {
+    var all = sigset_t()
+    var old = sigset_t()
+    unsafe sigfillset(&all)
+    unsafe pthread_sigmask(SIG_SETMASK, &all, &old)
+    defer { unsafe pthread_sigmask(SIG_SETMASK, &old, nil) }
+    var thread = pthread_t()
+    try systemCall("pthread_create") {
+        var attributes = pthread_attr_t()
+        unsafe pthread_attr_init(&attributes)
+        defer { unsafe pthread_attr_destroy(&attributes) }
+        unsafe pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
+        let status = unsafe pthread_create(&thread, &attributes, routine, context)
+        return -Int(status)
+    }
+    return thread
 }
 
 private final class ThreadBody: Sendable {

@@ -15,10 +15,15 @@ struct IPC: AsyncParsableCommand {
         version: toolVersion,
         groupedSubcommands: [
             CommandGroup(name: "Try:", subcommands: [Demo.self, Send.self, Receive.self]),
-            CommandGroup(name: "Look and clean up:", subcommands: [List.self, Who.self, Remove.self, CollectGarbage.self, Layout.self]),
+            CommandGroup(
+                name: "Look and clean up:",
+                subcommands: [List.self, Who.self, Remove.self, CollectGarbage.self, Layout.self, HandoffCommand.self]),
             CommandGroup(name: "Measure:", subcommands: [Bench.self]),
             CommandGroup(
-                name: "Started by others:", subcommands: [BenchWorker.self, BenchVictim.self, DemoSender.self, DemoReceiver.self]),
+                name: "Started by others:",
+                subcommands: [
+                    BenchWorker.self, BenchVictim.self, DemoSender.self, DemoReceiver.self, DemoJudge.self, DemoContestant.self,
+                ]),
         ])
 
     /// Parses and runs; every failure ends in one line and a status.
@@ -62,8 +67,11 @@ struct IPC: AsyncParsableCommand {
 
     /// The help for what was asked for.
     private static var helpCommand: String {
-        let names = [Demo.self, Send.self, Receive.self, List.self, Who.self, Remove.self, CollectGarbage.self, Layout.self, Bench.self]
-            .map { ($0 as any ParsableCommand.Type)._commandName }
+        let names = [
+            Demo.self, Send.self, Receive.self, List.self, Who.self, Remove.self, CollectGarbage.self, Layout.self, HandoffCommand.self,
+            Bench.self,
+        ]
+        .map { ($0 as any ParsableCommand.Type)._commandName }
         let first = CommandLine.arguments.dropFirst().first ?? ""
         return names.contains(first) ? "ipc help \(first)" : "ipc help"
     }

@@ -7,9 +7,11 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -161,3 +163,79 @@ void subject_add(void *memory, int wrong) {
   unsigned seen = atomic_load(word);
   atomic_store(word, seen + 1);
 }
+
+typedef struct {
+  atomic_int holder;
+  _Atomic uint64_t sum;
+} lease;
+
+int subject_lease_add(void *memory, int wrong) {
+  lease *it = memory;
+  int me = getpid(), seen = 0;
+  for (int tries = 0; !atomic_compare_exchange_strong(&it->holder, &seen, me); tries++) {
+    int is_dead = kill(seen, 0) != 0 && errno == ESRCH, is_late = tries == 20;
+    if (is_dead || (is_late && wrong)) {
+      if (atomic_compare_exchange_strong(&it->holder, &seen, me)) break;
+    }
+    if (is_late) return 0;
+    seen = 0;
+    usleep(100);
+  }
+  uint64_t old = atomic_load(&it->sum);
+  atomic_store(&it->sum, old + 1);
+  seen = me;
+  atomic_compare_exchange_strong(&it->holder, &seen, 0);
+  return 1;
+}
+
+uint64_t subject_lease_sum(const void *memory) { return atomic_load(&((lease *)memory)->sum); }
+
+int subject_mutex_tells_death(void *memory) {
+  guarded *it = memory;
+  int status = pthread_mutex_trylock(&it->mutex), told = status == EOWNERDEAD;
+  if (told) pthread_mutex_consistent(&it->mutex);
+  if (told || status == 0) pthread_mutex_unlock(&it->mutex);
+  return told;
+}
+
+char *subject_copy(const char *text) { return strdup(text); }
+
+int subject_file_lock(const char *path, void *memory, int wrong) {
+  int file = open(path, O_RDWR | O_CLOEXEC);
+  if (file < 0) return errno;
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  int status = wrong ? flock(file, LOCK_EX) : fcntl(file, F_SETLKW, &whole);
+  if (status == 0) atomic_fetch_add((atomic_uint *)memory, 1);
+  int error = status == 0 ? 0 : errno;
+  close(file);
+  return error;
+}
+
+void subject_await_count_interrupted(void *memory, uint32_t number, int wrong) {
+  counted *it = memory;
+  for (;;) {
+    unsigned seen = atomic_load(&it->count);
+    if (seen >= number) return;
+    atomic_store(&it->has_sleeper, 1);
+    if (syscall(SYS_futex, &it->count, FUTEX_WAIT, seen, 0, 0, 0) != 0 && errno == EINTR && wrong) return;
+  }
+}
+
+int subject_resize(const char *path, void *memory, int wrong) {
+  subject_ownerless_lock(memory);
+  int file = open(path, O_RDWR | O_CLOEXEC);
+  int status = file >= 0 && ftruncate(file, 4096) == 0 ? 0 : -errno;
+  if (file >= 0) close(file);
+  if (status == 0 || !wrong) subject_ownerless_unlock(memory);
+  return status;
+}
+
+void subject_go_far(void *memory, int counts) {
+  _Atomic uint64_t *gone = memory;
+  for (int i = 0; i < counts; i++) {
+    atomic_store(gone, (uint64_t)i);
+    if (i % 100 == 99) syscall(SYS_getppid);
+  }
+}
+
+uint64_t subject_gone(const void *memory) { return atomic_load((_Atomic uint64_t *)memory); }

@@ -70,6 +70,8 @@ int test_write_at(int descriptor, const void *buffer, size_t size, int64_t offse
   return (size_t)count == size ? 0 : -EIO;
 }
 
+pid_t test_fork_plain(void) { return fork(); }
+
 int test_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) == 0 ? 0 : -errno; }
 
 int test_mount_tmpfs(const char *path, const char *size) {

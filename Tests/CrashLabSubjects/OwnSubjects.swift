@@ -20,7 +20,19 @@ let ownSubjects: [Scenario] = [
     publish("publish.flagLast", "a message that is announced when it is written", isWrong: false),
     waking("waker.clearsFlag", "a waker that clears the sleeper's flag", isWrong: true),
     waking("waker.keepsFlag", "a waker that leaves the flag to the sleeper", isWrong: false),
+    farAway,
 ]
+
+/// An operation of thousands of instructions, with system calls among them. Whoever finds it dead says how far it was: the page is none of the segments, so that its changes are no points.
+private let farAway = Scenario("far.away", "a count far, that is told to whoever finds it ended", segments: []) { site in
+    let page = SharedPage(site)
+    return Survivor(goOn: {
+        try Violation.unless(unsafe subject_gone(page.address) == 1999, "it was at \(unsafe subject_gone(page.address))")
+    })
+} victim: { victim in
+    let page = SharedPage(victim.site)
+    try victim.step { unsafe subject_go_far(page.address, 2000) }
+}
 
 private func publish(_ name: String, _ summary: String, isWrong: Bool) -> Scenario {
     Scenario(name, summary, segments: ["page"]) { site in

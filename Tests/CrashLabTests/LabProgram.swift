@@ -21,7 +21,7 @@ struct LabProgram {
             descriptors: [(input.descriptor, 0), (output.descriptor, 1), (output.descriptor, 2)])
         var ending: ChildProcess.Ending?
         do {
-            try await eventually("the end of \(program) \(arguments)", within: .seconds(240)) {
+            try await eventually("the end of \(program) \(arguments)", within: watchdog) {
                 ending = try child.poll()
                 return ending != nil
             }

@@ -1,4 +1,5 @@
 import CInterprocess
+import CTestSystem
 import Synchronization
 import SystemPackage
 import TestSupport
@@ -65,6 +66,28 @@ struct FutexTests {
         try await eventually("the third asleep and woken") { unsafe Futex.wake(words.address(), scope: scope) == 1 }
         try await eventually("three awake") { words.awakeCount == 3 }
         #expect(unsafe Futex.wake(words.address(), scope: scope) == 0, "nobody sleeps any more")
+    }
+
+    @Test("X1 who waits for a word as for a kernel's own lock is not woken, and ends nobody by that")
+    func foreignWaiter() throws {
+        let (lockPI, unlockPI) = (6, 7)
+        let words = Words(1)
+        @Sendable func futex(_ operation: Int) -> Int {
+            test_system_call(unsafe test_system_call_number("futex"), unsafe Int(bitPattern: words.address()), operation, 0, 0, 0, 0)
+        }
+        // The word of a lock that this thread holds.
+        words.store(UInt32(ThreadID.current))
+        try startServiceThread(named: "waiter") {
+            _ = futex(lockPI)
+            _ = futex(unlockPI)
+            words.awake.add(1, ordering: .sequentiallyConsistent)
+        }
+        let hasWaiters: UInt32 = 1 << 31
+        while unsafe words.base[0].load(ordering: .sequentiallyConsistent) & hasWaiters == 0 { sleepThread(for: .microseconds(100)) }
+        #expect(unsafe Futex.wake(words.address()) == 0)
+        #expect(unsafe Futex.change(words.address(), .add(0), waking: 1) == 0)
+        #expect(futex(unlockPI) == 0)
+        while words.awakeCount == 0 { sleepThread(for: .microseconds(100)) }
     }
 
     @Test("a process's own wake does not reach sleepers of the other scope")

@@ -5,14 +5,14 @@ import Synchronization
 import SystemPackage
 import TestSupport
 
-/// Ends the whole test run, with the seed and what was going on, when a test has made no step for too long: a thread that is stuck in a call cannot be made to fail.
+/// Ends the whole test run (SIGKILL), with the seed and what was going on, when a test has made no step for too long: a thread that is stuck in a call cannot be made to fail.
 final class HangWatch: Sendable {
     private let label: String
     private let limit: Duration
     private let last = Mutex<(MonotonicInstant, String)?>(nil)
     private let isEnded = Atomic<Bool>(false)
 
-    init(_ label: String, limit: Duration = .seconds(90)) throws {
+    init(_ label: String, limit: Duration = .seconds(300)) throws {
         self.label = label
         self.limit = limit
         step("beginning")
@@ -31,7 +31,8 @@ final class HangWatch: Sendable {
             else { continue }
             let text = "HANG: \(label), \(what), IPC_SEED=\(SeededRandom.runSeed)\n"
             _ = try? FileDescriptor.standardError.writeAll(Array(text.utf8))
-            abort()
+            // Not abort: where the runtime prints backtraces of a fault, the process stays there for ever.
+            Signal.endProcess(by: Signal.kill)
         }
     }
 }

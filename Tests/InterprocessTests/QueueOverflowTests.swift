@@ -141,11 +141,16 @@ extension QueueSuite {
             let path = scratch.directory
             var receiver = try ByteReceiver(from: "q", capacity: 4 * size, options: options)
             let messages: UInt64 = size > 100_000 ? 3_000 : 100_000
-            let sending = Task.detached {
-                var sender = try ByteSender(to: "q", options: QueueOptions(directory: path))
-                for number in 0..<messages {
-                    _ = try sender.publish(byteCount: size, until: .now) { fill(&$0, UInt8(truncatingIfNeeded: number)) }
+            // In a thread of its own: the tasks' threads may all be taken by tests that block.
+            let sent = Lock<Result<Void, any Error>?>(nil)
+            try startServiceThread(named: "sender") {
+                let result = Result {
+                    var sender = try ByteSender(to: "q", options: QueueOptions(directory: path))
+                    for number in 0..<messages {
+                        _ = try sender.publish(byteCount: size, until: .now) { fill(&$0, UInt8(truncatingIfNeeded: number)) }
+                    }
                 }
+                sent.withLock { $0 = result }
             }
             var received: UInt64 = 0
             var last: UInt64?
@@ -157,7 +162,8 @@ extension QueueSuite {
                 last = number
                 received += 1
             }
-            try await sending.value
+            try await eventually("the sender's end") { sent.withLock { $0 != nil } }
+            try sent.withLock { $0 }?.get()
             #expect(last == messages - 1 && received + receiver.dropped == messages && received > 0)
             print("dropping \(size) bytes: \(received) of \(messages) received")
         }

@@ -22,12 +22,18 @@ extension QueueSuite {
             arguments: [("dropping", 64), ("dropping", 1), ("droppingBytes", 20_000), ("droppingBytes", 300)])
         func droppingStorm(kind: String, capacity: Int) throws { try run(kind, capacity) }
 
+        /// Mappings of the storm's own files and descriptors of them; tests of other suites run meanwhile.
+        private static func held(_ path: String) -> Int {
+            let count = ResourceCount.now(path)
+            return count.mappings.count { $0.contains(path) } + count.descriptors.count { $0.contains(path) }
+        }
+
         private func run(_ kind: String, _ capacity: Int) throws {
             if let only = environmentVariable("IPC_STORM_ONLY"), only != "\(kind)-\(capacity)" { return }
-            let before = try ProcessHoldings(of: "self")
             do {
                 let scratch = try Scratch()
                 var storm = try Storm(scratch.directory, scratch.path, kind: kind, capacity: capacity, seed: SeededRandom.runSeed)
+                let before = Self.held(scratch.path)
                 let watch = try HangWatch("storm of \(kind), capacity \(capacity)")
                 defer { watch.end() }
                 do {
@@ -48,11 +54,9 @@ extension QueueSuite {
                 }
                 #expect(scratch.names == ["q", "record"])
                 unsafe unlink("\(scratch.path)/q")
+                let after = Self.held(scratch.path)
+                #expect(after <= before, "\(before) before, \(after) after")
             }
-            let after = try ProcessHoldings(of: "self")
-            // Tests of other suites run meanwhile; one descriptor lost in each round would be more. ResourceTests count exactly.
-            #expect(after.descriptors <= before.descriptors + 12, "\(before) before, \(after) after")
-            #expect(after.mappings <= before.mappings + 16, "\(before) before, \(after) after")
         }
     }
 }
@@ -155,7 +159,11 @@ private struct Storm: ~Copyable {
             try check()
             guard ending == "exited 0" else { throw TestFailure("side \(side) ended: \(ending)") }
         }
-        guard record[.sent] == record[.received] else { throw TestFailure("\(record[.sent]) were sent, \(record[.received]) received") }
+        // A sender that was killed while it made room for a message has dropped others for one that never came.
+        let isCutShort = arguments[1].hasPrefix("dropping") && record[.sendIntent] != record[.sent]
+        guard record[.sent] == record[.received] || isCutShort else {
+            throw TestFailure("\(record[.sent]) were sent, \(record[.received]) received")
+        }
     }
 }
 

@@ -17,8 +17,6 @@ public struct QueueRecord: Sendable {
         case deathsTold, closesTold
         /// 1 once something was wrong; the text says what.
         case failed
-        /// What a stepped operation came to.
-        case instructions, changes
         /// Started and ready.
         case ready
     }

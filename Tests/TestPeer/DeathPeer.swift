@@ -9,6 +9,7 @@ let deathCommands: [String: Command] = [
     "watch": watch,
     "crowd": crowd,
     "reuse-pid": reusePID,
+    "await-other": awaitOther,
 ]
 
 /// die DIRECTORY NAME CAUSE [MEBIBYTES]: is a peer of the segment, with as much memory in use, and ends so when it is told to.

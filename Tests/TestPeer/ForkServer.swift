@@ -1,4 +1,4 @@
-import CTestSupport
+import CTestSystem
 import Glibc
 import InterprocessSystem
 import SystemPackage
@@ -19,6 +19,8 @@ enum ForkServer {
     nonisolated(unsafe) private static var storage: Set<pid_t> = []
 
     static func run() throws {
+        // Children have this from their parent; one that has threads already would wait for the kernel, milliseconds for each.
+        try? ProcessBarrier.register()
         while let line = readLine(), line != "end" {
             let words = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
             switch words[0] {
@@ -45,12 +47,15 @@ enum ForkServer {
     }
 
     private static func start(_ arguments: [String]) -> pid_t {
-        let pid = ct_fork()
+        let server = getpid()
+        let pid = test_fork_plain()
         precondition(pid >= 0, "fork failed")
         if pid > 0 {
             children.insert(pid)
             return pid
         }
+        // Whatever becomes of the test, nothing goes on working.
+        guard endWithParent(server, by: SIGKILL) else { exit(70) }
         replaceByNullDevice(.standardInput)
         replaceByNullDevice(.standardOutput)
         // On a thread of its own: the Swift runtime knows this one by the thread id that it had before the fork (CAVEATS).

@@ -2,6 +2,5 @@
 let queueCommands: [String: Command] = [
     "fork-server": { _ in try ForkServer.run() },
     "queue-storm": { try QueueStorm.run($0) },
-    "queue-step": { try QueueStep.run($0) },
     "queue-hold": { try QueueHold.run($0) },
 ]

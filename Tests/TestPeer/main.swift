@@ -6,7 +6,9 @@ typealias Command = @Sendable ([String]) throws -> Void
 // One dictionary for each topic, in a file of its own.
 let commands: [String: Command] = [
     segmentCommands, segmentRaceCommands, accessCommands, inheritCommands, systemCommands, queueCommands, deathCommands, forkCommands,
-    streamCommands, handoffCommands,
+    streamCommands, handoffCommands, callCommands, fileLockCommands, sandboxCommands, syncCommands, syncStormCommands,
+    sharedQueueCommands, notifierCommands, waitSetCommands, latestCommands, variableCommands, workerCommands, topicCommands,
+    serviceCommands,
 ].reduce(into: [:]) { all, some in
     all.merge(some) { _, _ in preconditionFailure("two commands of one name") }
 }

@@ -8,6 +8,7 @@
 void bench_line_ping(bench_side *side);  // one cache line there, one back
 void bench_line_pong(bench_side *side);
 void bench_copy(bench_side *side);       // one memcpy per message
+void bench_copy_both_ways(bench_side *side);  // two memcpy, as for a request and its reply
 
 // Channels: messages of `size` bytes.
 typedef enum bench_channel : uint32_t {
@@ -36,11 +37,34 @@ typedef enum bench_signal : uint32_t {
   BENCH_SYSV_SEMAPHORE,
   BENCH_FUTEX,            // FUTEX_WAIT and FUTEX_WAKE on a plain word
   BENCH_PTHREAD_MUTEX,    // robust mutex and condition variables, shared between processes
+  BENCH_PTHREAD_CONDITION,  // the same with a mutex that is not robust
 } bench_signal;
 void bench_signal_ping(bench_side *side, bench_signal signal);
 void bench_signal_pong(bench_side *side, bench_signal signal);
 void bench_signal_sleep(bench_side *side, bench_signal signal);
 void bench_signal_wake(bench_side *side, bench_signal signal);
+
+// A place for one value: a mutex and two condition variables, shared between processes.
+void bench_variable_pair(bench_side *side);  // one process
+void bench_variable_ping(bench_side *side);
+void bench_variable_pong(bench_side *side);
+
+// Locks: taken and given back. A semaphore has one unit, a file lock one byte or the file.
+typedef enum bench_lock : uint32_t {
+  BENCH_LOCK_MUTEX,
+  BENCH_LOCK_ROBUST_MUTEX,
+  BENCH_LOCK_POSIX_SEMAPHORE,
+  BENCH_LOCK_SYSV_SEMAPHORE,
+  BENCH_LOCK_EVENTFD,
+  BENCH_LOCK_READ,       // pthread_rwlock_t
+  BENCH_LOCK_WRITE,
+  BENCH_LOCK_FLOCK,
+  BENCH_LOCK_RECORD,
+  BENCH_LOCK_OPEN_FILE,
+} bench_lock;
+void bench_lock_pair(bench_side *side, bench_lock lock);     // one process
+void bench_lock_contend(bench_side *side, bench_lock lock);  // two that want the same
+void bench_barrier_meet(bench_side *side);                   // two, again and again
 
 // Descriptors for the two sides: near input, near output, far input, far output; closed on exec. Each returns 0 or -errno.
 typedef struct bench_descriptors {

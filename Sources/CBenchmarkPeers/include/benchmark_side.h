@@ -2,6 +2,7 @@
 #ifndef BENCHMARK_SIDE_H
 #define BENCHMARK_SIDE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -12,8 +13,9 @@ enum {
   BENCH_OUTPUT = 5,  // what goes to it
 };
 
-// The shared memory: a page of control, the samples, the area in which the mechanism lives.
-enum { BENCH_PAGE = 4096, BENCH_SIDES = 2, BENCH_READINGS = 1000 };
+// The shared memory: a page of control, the samples, the area in which the mechanism lives. A pair has two sides; a group has as many as
+// the control block has reports.
+enum { BENCH_PAGE = 4096, BENCH_SIDES = 2, BENCH_MOST_SIDES = 14, BENCH_READINGS = 1000 };
 
 // What one side reports.
 typedef struct bench_report {
@@ -27,19 +29,23 @@ typedef struct bench_report {
 _Static_assert(sizeof(bench_report) == 256, "a report is four lines");
 
 typedef struct bench_control {
-  uint32_t arrived;       // sides that are ready
-  uint32_t sides;         // of how many
+  uint32_t arrived;       // arrivals at meetings, of all sides together
+  uint32_t sides;         // how many there are: first those on the near side, which receive or ask, then those on the far side
   uint32_t coordinator;   // its process id
-  uint32_t reserved0;
+  uint32_t near_sides;
   uint64_t sample_capacity;
   uint64_t token;         // random: for names that this measurement has to itself
-  uint8_t reserved1[96];
+  uint64_t message_size;  // bytes
+  uint32_t launcher;      // the process id of what starts the sides in the coordinator's place; 0: nothing does
+  int16_t processors[BENCH_MOST_SIDES];  // where the sides run, for a launcher; -1: anywhere
+  uint8_t reserved1[56];
   uint64_t parking;       // wake-ups: which wait the sleeper is about to begin
   uint8_t reserved2[120];
   uint64_t woken_at;      // wake-ups: when the waker began, ticks
   uint8_t reserved3[120];
-  bench_report reports[BENCH_SIDES];
+  bench_report reports[BENCH_MOST_SIDES];
 } bench_control;
+_Static_assert(__builtin_offsetof(bench_control, parking) == 128, "what is waited at has lines of its own");
 _Static_assert(sizeof(bench_control) <= BENCH_PAGE, "the control block is a page");
 
 typedef struct bench_side {
@@ -52,8 +58,9 @@ typedef struct bench_side {
   uint64_t area;          // offset of the mechanism's area in the shared memory
   uint64_t area_size;
   uint64_t processor_ns;  // when started
-  uint32_t index;         // 0: the near side, which measures; 1: the far side
+  uint32_t index;         // 0: the near side, which measures; in a pair, 1: the far side
   uint32_t wakeups;       // by the waker so far
+  uint32_t meetings;      // so far
 } bench_side;
 
 // The processor's counter: the same on all processors, and cheaper to read than the clock.
@@ -88,9 +95,18 @@ static inline void bench_record(bench_side *side, uint64_t ticks) {
 
 // Fills `side` from the inherited memory, ties the process's life to the coordinator's. Returns 0 or -errno.
 int bench_open(bench_side *side, uint32_t index, uint64_t size, uint64_t count, uint64_t capacity, uint64_t area, uint64_t area_size);
-// Waits until both sides are here; the measurement runs from then until `bench_stop`.
+// Waits until all sides are here; the measurement runs from then until `bench_stop`.
 void bench_start(bench_side *side);
 void bench_stop(bench_side *side);
+// Waits until all sides are here, asleep if that takes longer: before the measurement, or after it.
+void bench_meet(bench_side *side);
+// Waits until all sides have stopped, so that none closes what others still use, and counts the processor time until then: a library's own
+// threads may have been busy longer than the caller.
+void bench_leave(bench_side *side);
+static inline bool bench_is_near(const bench_side *side) { return side->index < side->control->near_sides; }
+// Which of those on the same side this is.
+static inline uint32_t bench_member(const bench_side *side) { return bench_is_near(side) ? side->index : side->index - side->control->near_sides; }
+static inline uint32_t bench_far_sides(const bench_side *side) { return side->control->sides - side->control->near_sides; }
 // Leaves the reason for the coordinator and ends the process.
 void bench_fail(bench_side *side, const char *what, int error) __attribute__((noreturn));
 // Removes the file at `path` when this process ends in any way but SIGKILL, if it is there then.

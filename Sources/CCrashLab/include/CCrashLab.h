@@ -15,7 +15,35 @@ enum cl_deed {
   CL_STOP,      // it stops, and says so in the report; whoever watches kills it or sets `state` to CL_RESUMED
   CL_SCRIBBLE,  // the watched bytes are overwritten, and it runs on without steps
   CL_SCHEDULE,  // it stops before each access to the watched bytes and each system call, until it is given the turn
+  CL_PAUSE,     // it is stopped by SIGSTOP, with all its threads, and runs on without steps when it gets SIGCONT
+  CL_FORK,      // it forks, `pattern` says what the child does, and it runs on without steps or is killed
+  CL_LEAVE,     // its thread ends, and nothing else of the process
+  CL_FAULT,     // its n-th system call fails (fault.c)
+  CL_INTERRUPT, // each system call that a signal may interrupt is, once, and a signal comes every `period` microseconds (fault.c)
 };
+
+// What the child does that CL_FORK makes.
+enum {
+  CL_CHILD_EXITS,
+  CL_CHILD_EXECUTES,  // another program, which ends at once
+  CL_CHILD_STAYS,     // until `release` of the report is set; its parent is killed where it was made
+  CL_CHILDREN,
+};
+
+// What had been when a system call was made.
+typedef struct cl_milestone {
+  // How many system calls, this one included.
+  uint64_t calls;
+  uint64_t instructions, changes;
+  // Whether it was made in a call that is stepped over.
+  uint64_t is_over;
+} cl_milestone;
+
+#define CL_MILESTONES 4096
+typedef struct cl_milestones {
+  uint64_t count;
+  cl_milestone at[CL_MILESTONES];
+} cl_milestones;
 
 // When: after `instruction` instructions, or `after` instructions after the watched bytes have changed for the `change`-th time. Negative: never.
 typedef struct cl_plan {
@@ -23,9 +51,15 @@ typedef struct cl_plan {
   int32_t deed;
   // A call of code outside of the program (the runtime, the C library) is two instructions: its beginning and its return.
   int32_t over_calls;
-  // For CL_SCRIBBLE: which of CL_PATTERNS, and the seed of what is random in it.
+  // For CL_SCRIBBLE: which of CL_PATTERNS, and the seed of what is random in it. For CL_FORK: what the child does. For CL_FAULT: which of the errors that the call may have.
   int32_t pattern;
   uint64_t seed;
+  // For CL_INTERRUPT.
+  int64_t period;
+  // Steps begin only after the `start.calls`-th system call, if that is not 0; up to there the operation runs at full speed.
+  cl_milestone start;
+  // Whether what had been at each system call is noted where cl_note_milestones says.
+  int32_t notes;
 } cl_plan;
 
 enum { CL_RUNNING, CL_STOPPED, CL_RESUMED, CL_ENDLESS };
@@ -37,6 +71,11 @@ typedef struct cl_report {
   uint64_t place, own_place;
   // A futex word: one of CL_RUNNING …
   uint32_t state;
+  // For CL_FAULT: the system call that failed, and how.
+  int32_t call, error;
+  // For CL_CHILD_STAYS: the child, and the word that it waits for.
+  int32_t child;
+  uint32_t release;
 } cl_report;
 
 // Counts changes of these bytes; at most CL_WATCHED ranges. They may be mapped twice: `bytes` is where the lab sees them.
@@ -47,15 +86,30 @@ void cl_watch(void *bytes, uint64_t count);
 void cl_share(uint64_t start, uint64_t end);
 #define CL_SHARED 16
 
-// Runs what follows one instruction at a time up to cl_step_end. x86-64 only; elsewhere nothing is counted.
-void cl_step_begin(const cl_plan *plan, cl_report *report);
+// Where processes that are forked from now on note their system calls.
+void cl_note_milestones(cl_milestones *into);
+
+// Runs what follows one instruction at a time up to cl_step_end. x86-64 only; elsewhere nothing is counted. 0, or -errno if system calls cannot be noted or counted.
+int cl_step_begin(const cl_plan *plan, cl_report *report);
 void cl_step_end(void);
 int cl_can_step(void);
 
 // The same for another thread of the process: it is stepped from the moment on that cl_arm_thread, called by the parent, sets its trap flag.
-void cl_step_expect(const cl_plan *plan, cl_report *report);
-// Sets the trap flag of a thread that sleeps in a system call, by ptrace(2). 0 or -errno.
-int cl_arm_thread(int thread);
+void cl_step_expect(const cl_plan *plan, cl_report *report, int thread);
+// To be called when that has been done: not before it may its system calls be trapped, which it cannot take yet. As cl_step_begin.
+int cl_step_expected(void);
+// Lets a thread that sleeps in a system call take SIGTRAP and SIGSYS, and sets its trap flag if `steps`, by ptrace(2). 0 or -errno.
+int cl_arm_thread(int thread, int steps);
+
+// MARK: system calls that fail (fault.c)
+
+// Lets system calls of the calling thread fail, up to cl_fault_end, by a filter that traps them and a signal handler that makes them or not. For CL_COUNT, CL_FAULT and CL_INTERRUPT;
+// `instructions` of the report counts those that can fail. 0 or -errno. The filter stays: the thread must not live on for long, nor start others.
+int cl_fault_begin(const cl_plan *plan, cl_report *report);
+void cl_fault_end(void);
+const char *cl_call_name(int call);
+// In how many ways a system call fails at most.
+#define CL_ERRORS 3
 
 // MARK: scribbling (scribble.c)
 
@@ -71,6 +125,10 @@ int cl_fork(void (*body)(void *), void *context);
 // As waitpid: the pid if the process has ended, 0 if not; `status` as a shell has it, 128 + n for signal n.
 int cl_reap(int pid, int blocks, int *status);
 void cl_kill(int pid, int signal);
+// Copies `size` bytes at `address` of another process; 0, or -errno.
+int cl_read(int pid, uint64_t address, void *into, size_t size);
+// Lets the children of children that have ended become this process's.
+void cl_adopt(void);
 // Memory that is shared with all children.
 void *cl_shared_memory(size_t size);
 // The file at `path` mapped shared; NULL if it cannot be. `size` is set to its size.

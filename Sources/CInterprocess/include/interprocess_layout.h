@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IPC_LAYOUT_VERSION 2u
+#define IPC_LAYOUT_VERSION 4u
 #define IPC_MAGIC 0x31474553435049ffull  // bytes: ff 'I' 'P' 'C' 'S' 'E' 'G' '1'
 #define IPC_PAGE 4096u
 #define IPC_DEATH_RECORDS 32u
@@ -52,7 +52,9 @@ typedef struct ipc_segment_header {
   uint8_t name[32];
   uint8_t creator_program[32];
   uint8_t element_identifier[128];
-  uint8_t reserved0[192];
+  // 320
+  uint64_t reserved_size;   // bytes of the file that were reserved when it was made; the rest is reserved as it is needed
+  uint8_t reserved0[184];
   // 512: words that change; each on a line of its own
   uint32_t deaths;          // deaths announced so far: the futex of all who sleep on "somebody died"
   uint8_t reserved1[60];
@@ -68,6 +70,7 @@ _Static_assert(sizeof(ipc_segment_header) == IPC_PAGE, "the header is a page");
 _Static_assert(offsetof(ipc_segment_header, object_offset) == 64, "second line");
 _Static_assert(offsetof(ipc_segment_header, name) == 128, "third line");
 _Static_assert(offsetof(ipc_segment_header, element_identifier) == 192, "identifier");
+_Static_assert(offsetof(ipc_segment_header, reserved_size) == 320, "reserved size");
 _Static_assert(offsetof(ipc_segment_header, deaths) == 512, "deaths");
 _Static_assert(offsetof(ipc_segment_header, membership) == 576, "membership");
 _Static_assert(offsetof(ipc_segment_header, repair) == 640, "repair");
@@ -152,19 +155,322 @@ typedef struct ipc_handoff_side {
 } ipc_handoff_side;
 _Static_assert(sizeof(ipc_handoff_side) == 128, "a side is two lines");
 
-// A handoff's control block. 512 bytes.
+// A handoff's control block. 1024 bytes.
 typedef struct ipc_handoff {
   // 0: what travels, in one line
   uint64_t turn;            // the pair's sessions in bits 0-21 (parent) and 22-43 (child), whose turn it is in bit 63 (1 the child's)
   uint64_t value[2];        // what each side (0 the parent) gave with the turn, written before it gave the turn
-  uint8_t reserved0[104];
-  // 128
+  uint64_t used[2];         // bytes of the data that each side has allocated: the parent from the start on, the child from the end down
+  uint32_t kind;            // what the turn was given with: 0 a value, 1 a call, 2 an answer, 3 unknown method, 4 failure, 5 refusal
+  uint32_t method;          // of a call
+  uint32_t depth;           // calls that are open, this one (or the one that is answered) among them
+  uint32_t size;            // bytes of scalars: the arguments of a call, the output of an answer
+  uint32_t output_size;     // of a call: bytes of scalars that its answer has
+  uint32_t code;            // of a failure: the method's own; of a refusal: 1 arguments, 2 output, 3 offset, 4 count, 5 element, 6 room, 7 depth
+  // 64
+  uint8_t scalars[448];     // arguments or output, by value
+  // 512
   ipc_handoff_side parent;
   ipc_handoff_side child;
-  uint8_t reserved1[128];
+  uint8_t reserved0[256];
 } ipc_handoff;
-_Static_assert(sizeof(ipc_handoff) == 512, "handoff control block");
-_Static_assert(offsetof(ipc_handoff, parent) == 128, "parent");
-_Static_assert(offsetof(ipc_handoff, child) == 256, "child");
+_Static_assert(sizeof(ipc_handoff) == 1024, "handoff control block");
+_Static_assert(offsetof(ipc_handoff, used) == 24, "used");
+_Static_assert(offsetof(ipc_handoff, kind) == 40, "kind");
+_Static_assert(offsetof(ipc_handoff, scalars) == 64, "scalars");
+_Static_assert(offsetof(ipc_handoff, parent) == 512, "parent");
+_Static_assert(offsetof(ipc_handoff, child) == 640, "child");
+
+// Where an array of a call lies, as it stands among the scalars. 24 bytes.
+typedef struct ipc_handoff_slice {
+  uint64_t offset;          // bytes from the data's start to the first element, a multiple of the element's alignment
+  uint64_t count;           // elements
+  uint32_t element_size;    // bytes from one element to the next
+  uint32_t element_code;    // of a number its letter in Python's struct and array modules, as ? b B h H i I q Q f d; 0: a structure
+} ipc_handoff_slice;
+_Static_assert(sizeof(ipc_handoff_slice) == 24, "slice");
+
+// The control block of a synchronization object, at object_offset of a segment of its own or at a multiple of 64 in the data of a plain one. 128 bytes.
+// Behind it `slots` words of 8 bytes, one for each slot of the peer table; behind those, at the next multiple of 64, the value that it guards.
+typedef struct ipc_sync {
+  // 0: what it is; written before `ready`, never again
+  uint32_t ready;           // 0 nothing is here, IPC_SYNC_READY, or the PeerID of who is making it
+  uint32_t kind;            // as a segment's
+  uint64_t element_hash;    // FNV-1a of the value's type; 0: it guards none
+  uint64_t element_size;    // bytes of the value
+  uint64_t limit;           // permits: units; barrier: parties; latch: the count at first; event: 1 if it resets itself; notifier: ids; latest value: versions; variable: 2 places
+  uint32_t slots;           // words behind this block
+  uint8_t reserved0[28];
+  // 64: what changes
+  uint32_t word;            // bit 0 somebody sleeps, bit 1 always set, bits 2-31 a claim or a number; the futex
+  uint32_t heir;            // who takes next, since it has waited for long: a claim as in `word`; bit 0 it has been told
+  uint32_t inconsistent;    // PeerID of the holder that died with the value in its hands; 0 none
+  uint32_t changes;         // objects with slots: bit 0 somebody sleeps, bit 1 always set, bits 2-31 changes so far; the futex
+  uint32_t taken;           // units held, or readers: the sum over the slots, made anew from them after a death
+  uint32_t deaths_seen;     // the segment's deaths when that was last done
+  uint32_t writer;          // reader-writer lock: the writer's PeerID; 0 none
+  uint32_t phase;           // barrier: phases completed
+  uint64_t broken;          // barrier: bits 0-31 how often a party was lost, 32-63 the PeerID of the last one
+  uint32_t next;            // permits, reader-writer lock: PeerID of who takes next, since it has waited for long; 0 none
+  uint32_t started;         // barrier: 1 once all parties had come
+  uint8_t reserved1[16];
+} ipc_sync;
+#define IPC_SYNC_READY 1u
+_Static_assert(sizeof(ipc_sync) == 128, "two lines");
+_Static_assert(offsetof(ipc_sync, limit) == 24, "limit");
+_Static_assert(offsetof(ipc_sync, word) == 64, "second line");
+_Static_assert(offsetof(ipc_sync, broken) == 96, "broken");
+
+// The control block of a shared queue. 512 bytes. Behind it, in this order, each at a multiple of 64: `priorities` rings, each with its `ring_size` entries of
+// 8 bytes behind it; `slots` slots; a bit for each slot, in words of 4 bytes; a record for each slot of the peer table.
+typedef struct ipc_shared_queue {
+  // 0: what it is; written before the segment has a name, but for `finished`
+  uint32_t slots;           // messages that it holds at most, waiting, being written and being worked on; 1 … IPC_MAXIMUM_SLOTS
+  uint32_t ring_size;       // entries of each ring: slots, rounded up to a power of two
+  uint32_t priorities;      // rings; the last one is looked at first
+  uint32_t overflow;        // as a queue's
+  uint32_t delivery_limit;  // a message that was delivered so often and not acknowledged is a dead letter; 0: never
+  uint32_t finished;        // 1: nothing more is sent
+  uint64_t message_size;    // bytes from one slot's message to the next, in the data
+  uint64_t acknowledge_ns;  // how long a receiver may have a message; 0: as long as it lives
+  uint8_t reserved0[24];
+  // 64: what those sleep on who wait; bit 0 somebody sleeps, bits 1-31 a number
+  uint32_t items;           // receivers
+  uint8_t reserved1[124];
+  uint32_t space;           // senders
+  uint8_t reserved2[60];
+  // 256
+  uint32_t returns;         // how often a message came back from a receiver
+  uint32_t searched;        // of these returns, so many have been looked for in vain
+  uint8_t reserved3[248];
+} ipc_shared_queue;
+#define IPC_MAXIMUM_SLOTS 65536u
+#define IPC_MAXIMUM_PRIORITIES 16u
+_Static_assert(sizeof(ipc_shared_queue) == 512, "shared queue control block");
+_Static_assert(offsetof(ipc_shared_queue, items) == 64, "items");
+_Static_assert(offsetof(ipc_shared_queue, space) == 192, "space");
+_Static_assert(offsetof(ipc_shared_queue, returns) == 256, "returns");
+
+// In which order messages come. Hints: what is true stands in the entries. 256 bytes, two lines for each side.
+typedef struct ipc_message_ring {
+  uint64_t tail;            // a ticket at or before the first that no message has
+  uint8_t reserved0[120];
+  uint64_t head;            // a ticket at or before the first that was not taken
+  uint8_t reserved1[120];
+} ipc_message_ring;
+_Static_assert(sizeof(ipc_message_ring) == 256, "message ring");
+_Static_assert(offsetof(ipc_message_ring, head) == 128, "head");
+
+// Where a message stands, apart from its bytes. 64 bytes: a line for each, since with eight states in one line both sides would want the same line (measured: up to three times as slow).
+typedef struct ipc_message_slot {
+  uint64_t state;           // PeerID in bits 0-31, state in 32-35 (1 free, 2 filling, 3 taken, 4 returned, 5 dead letter), deliveries in 36-43, generation in 44-63
+  uint64_t length;          // bytes of the message
+  uint64_t ticket;          // its place in the order
+  uint64_t taken_ns;        // CLOCK_MONOTONIC when it was taken, but for the last 8 bits, which are the delivery's number
+  uint64_t reserved_bytes;  // of its bytes in the data, so many can be written: the file system has room for them
+  uint32_t priority;        // the ring that it is in
+  uint8_t reserved0[20];
+} ipc_message_slot;
+_Static_assert(sizeof(ipc_message_slot) == 64, "a slot is a line");
+// Where its fields are, as constants that a compiler folds.
+#define IPC_SLOT_LENGTH 8
+#define IPC_SLOT_TICKET 16
+#define IPC_SLOT_TAKEN 24
+#define IPC_SLOT_RESERVED 32
+#define IPC_SLOT_PRIORITY 40
+_Static_assert(offsetof(ipc_message_slot, state) == 0, "state");
+_Static_assert(offsetof(ipc_message_slot, length) == IPC_SLOT_LENGTH, "length");
+_Static_assert(offsetof(ipc_message_slot, ticket) == IPC_SLOT_TICKET, "ticket");
+_Static_assert(offsetof(ipc_message_slot, taken_ns) == IPC_SLOT_TAKEN, "taken_ns");
+_Static_assert(offsetof(ipc_message_slot, reserved_bytes) == IPC_SLOT_RESERVED, "reserved_bytes");
+_Static_assert(offsetof(ipc_message_slot, priority) == IPC_SLOT_PRIORITY, "priority");
+
+// What a peer of a shared queue has dropped. 64 bytes.
+typedef struct ipc_message_drops {
+  uint64_t newest;          // messages that it did not put into the full queue
+  uint64_t oldest;          // messages of whoever that it took out to make room
+  uint64_t intent;          // what it is about to drop: slot in bits 0-15, generation that the slot gets in 16-31, low half of `oldest` after it in 32-63; 0: nothing
+  uint8_t reserved0[40];
+} ipc_message_drops;
+_Static_assert(sizeof(ipc_message_drops) == 64, "a line for each peer");
+// The control block of a topic. 512 bytes. Behind it, in this order, each at a multiple of 64: `entries` entries of 8 bytes (the log); `chunks` chunks, each as large as
+// a bit for each slot of the peer table needs; a bit for each chunk, in words of 4 bytes; a record for each slot of the peer table.
+typedef struct ipc_topic {
+  // 0: what it is; written before the segment has a name, but for `finished`
+  uint32_t entries;         // messages that the log keeps: a power of two, 1 … IPC_MAXIMUM_SLOTS
+  uint32_t chunks;          // places for messages: entries + peers * (holds + 1)
+  uint32_t holds;           // messages that a peer may hold at once
+  uint32_t finished;        // 1: nothing more is published
+  uint64_t message_size;    // bytes from one chunk's message to the next, in the data
+  uint8_t reserved0[40];
+  // 64: what those sleep on who wait; bit 0 somebody sleeps, bits 1-31 a number
+  uint32_t items;           // subscribers
+  uint8_t reserved1[124];
+  uint32_t space;           // publishers
+  uint32_t fences;          // 1: some peer takes no part in barriers, so that subscribers fence before they look at `space`
+  uint64_t wants;           // a sleeping publisher wants every lossless subscriber's cursor to reach this
+  uint8_t reserved2[48];
+  // 256
+  uint32_t joins;           // lossless subscribers that have joined so far
+  uint8_t reserved3[124];
+  // 384
+  uint64_t tail;            // a ticket at or before the first that no message has
+  uint8_t reserved4[120];
+} ipc_topic;
+#define IPC_MAXIMUM_CHUNKS ((1u << 20) - 1u)
+_Static_assert(sizeof(ipc_topic) == 512, "topic control block");
+_Static_assert(offsetof(ipc_topic, message_size) == 16, "message size");
+_Static_assert(offsetof(ipc_topic, items) == 64, "items");
+_Static_assert(offsetof(ipc_topic, space) == 192, "space");
+_Static_assert(offsetof(ipc_topic, wants) == 200, "wants");
+_Static_assert(offsetof(ipc_topic, joins) == 256, "joins");
+_Static_assert(offsetof(ipc_topic, tail) == 384, "tail");
+
+// Where a message of a topic stands, apart from its bytes. 64 bytes, and 64 more for each 512 slots or part of them that the peer table has beyond 256.
+typedef struct ipc_topic_chunk {
+  uint64_t state;           // PeerID in bits 0-31, state in 32-35 (1 free, 2 filling), generation in 36-63
+  uint64_t ticket;          // its message's place in the order
+  uint64_t length;          // bytes of the message
+  uint64_t reserved_bytes;  // of its bytes in the data, so many can be written: the file system has room for them
+  uint64_t readers[4];      // a bit for each slot of the peer table: that peer holds the message; more words behind
+} ipc_topic_chunk;
+_Static_assert(sizeof(ipc_topic_chunk) == 64, "a chunk is a line");
+_Static_assert(offsetof(ipc_topic_chunk, readers) == 32, "readers");
+
+// What a peer of a topic is. 128 bytes: two lines, against adjacent-line prefetch.
+typedef struct ipc_topic_peer {
+  uint64_t role;            // PeerID in bits 0-31, 32-35: 1 publisher, 2 lossy subscriber, 3 lossless subscriber; 0 nobody
+  uint64_t cursor;          // subscriber: ticket of the next message that it reads
+  uint64_t missed;          // lossy subscriber: messages that were gone before it came to them
+  uint64_t intent;          // publisher: what it is about to replace: chunk in bits 0-19, its generation in 20-47, bit 63 set; 0: nothing
+  uint8_t reserved0[96];
+} ipc_topic_peer;
+_Static_assert(sizeof(ipc_topic_peer) == 128, "two lines for each peer");
+
+// 64 ids of a notifier, whose groups stand behind its synchronization object. Nothing in it ever goes down. 576 bytes.
+#define IPC_NOTIFIER_IDS 64u
+typedef struct ipc_notifier_group {
+  uint64_t changes;         // how often somebody was notified of an id of this group; incremented after the id's count
+  uint8_t reserved0[56];
+  // 64
+  uint64_t counts[IPC_NOTIFIER_IDS];  // notifications of each id
+} ipc_notifier_group;
+_Static_assert(sizeof(ipc_notifier_group) == 576, "nine lines");
+_Static_assert(offsetof(ipc_notifier_group, counts) == 64, "counts");
+
+// What follows the block of a latest value, whose `word` its writers hold one at a time. 128 bytes: two lines, against adjacent-line prefetch.
+// Behind it IPC_LATEST_VERSIONS versions at multiples of 64, each a stamp, and the value at the next multiple of its alignment.
+typedef struct ipc_latest {
+  uint32_t current;         // bit 0 somebody sleeps, bit 1 always set, bits 2-31 the number of the newest version modulo 2^30; the futex
+  uint8_t reserved[124];
+} ipc_latest;
+#define IPC_LATEST_VERSIONS 4u
+_Static_assert(sizeof(ipc_latest) == 128, "two lines");
+
+// The beginning of a version of a latest value; number n stands in the version n mod IPC_LATEST_VERSIONS. 8 bytes.
+typedef struct ipc_latest_version {
+  uint64_t stamp;           // bit 0 it is being written, bits 1-63 its number: 0 what it was made with, 1 the first that was stored, ...
+} ipc_latest_version;
+_Static_assert(sizeof(ipc_latest_version) == 8, "stamp");
+
+// What follows the block of a shared variable. 32 bytes. Behind it, at the next multiple of the value's alignment, two values: the one with the number n stands in the
+// first or second as n is even or odd. All on one line as far as they fit, since who puts and who takes want all of it.
+typedef struct ipc_variable {
+  uint64_t control;         // bit 0 full, bit 1 always set, bits 2-31 the claim of who is changing it, 0 nobody; bits 32-63 the number of the last value modulo 2^32
+  uint32_t takers;          // bit 0 a taker sleeps, bits 1-31 a number; the futex
+  uint32_t putters;         // the same of putters
+  uint32_t readers;         // the same of readers
+  uint32_t next_taker;      // who takes next, since it has waited for long: bit 1 always set, bits 2-31 its claim, 0 nobody
+  uint32_t next_putter;     // the same of putters
+  uint8_t reserved[4];
+} ipc_variable;
+_Static_assert(sizeof(ipc_variable) == 32, "half a line");
+_Static_assert(offsetof(ipc_variable, takers) == 8, "takers");
+_Static_assert(offsetof(ipc_variable, next_taker) == 20, "next");
+
+// The control block of a service. 512 bytes. Behind it, in this order, each at a multiple of 64: a message ring with its `ring_size` entries of 8 bytes (the calls that
+// wait); `calls` call records; a bit for each record, in words of 4 bytes; a word of 4 bytes for each slot of the peer table: the PeerID of a server.
+typedef struct ipc_service {
+  // 0: what it is; written before the segment has a name
+  uint32_t calls;           // call records; 1 ... IPC_MAXIMUM_SLOTS
+  uint32_t ring_size;       // entries: calls, rounded up to a power of two
+  uint64_t request_size;    // bytes of a record's window for the request, a multiple of 64
+  uint64_t reply_size;      // bytes of its window for the reply, a multiple of 64; right behind the other
+  uint64_t reply_stride;    // typed: bytes of a reply; 0: any size
+  uint8_t reserved0[32];
+  // 64: what those sleep on who wait; bit 0 somebody sleeps, bits 1-31 a number
+  uint32_t items;           // servers
+  uint32_t withdrawn;       // 1: there may be entries whose calls were withdrawn
+  uint8_t reserved1[120];
+  uint32_t space;           // clients without a record
+  uint8_t reserved2[316];
+} ipc_service;
+_Static_assert(sizeof(ipc_service) == 512, "service control block");
+_Static_assert(offsetof(ipc_service, items) == 64, "items");
+_Static_assert(offsetof(ipc_service, space) == 192, "space");
+
+// A call. 384 bytes: the first line is written by the client, the second by the server, but for the words that both change.
+#define IPC_INLINE_REQUEST 32u
+#define IPC_INLINE_REPLY 48u
+#define IPC_FAILURE_TEXT 120u
+typedef struct ipc_call {
+  // 0
+  uint64_t state;           // PeerID in bits 0-31; state in 32-35: 1 free, 2 sending, 3 withdrawn, 4 serving, 5 abandoned, 6 replied, 7 failed; bit 36 streamed;
+                            // outcome in 37-39 (replied): 0 reply, 1 failure, 2 no reply; generation in 44-63
+  uint64_t request_length;  // bytes; bit 63: they stand in `request`, not in the window
+  uint32_t client;          // PeerID of who calls
+  uint32_t answer;          // what the client sleeps on, as items
+  uint64_t deadline_ns;     // CLOCK_MONOTONIC when the client gives up; 0: never
+  uint8_t request[IPC_INLINE_REQUEST];
+  // 64
+  uint64_t reply_length;    // as request_length
+  uint32_t attention;       // what the server sleeps on that streams or waits to be cancelled, as items
+  uint32_t code;            // of a failure
+  uint8_t reply[IPC_INLINE_REPLY];
+  // 128: written by the server that streams
+  uint64_t written;         // bytes of parts, since the call began
+  uint64_t request_reserved;  // of the window for the request, so many bytes can be written: the file system has room for them
+  uint64_t reply_reserved;
+  uint8_t reserved0[40];
+  // 192: written by the client of a stream
+  uint64_t read;            // of the bytes written, so many are free again
+  uint8_t reserved1[56];
+  // 256
+  uint32_t text_length;     // of a failure
+  uint32_t reserved2;
+  uint8_t text[IPC_FAILURE_TEXT];  // UTF-8
+} ipc_call;
+_Static_assert(sizeof(ipc_call) == 384, "six lines");
+// Where its fields are, as constants that a compiler folds.
+#define IPC_CALL_REQUEST_LENGTH 8
+#define IPC_CALL_CLIENT 16
+#define IPC_CALL_ANSWER 20
+#define IPC_CALL_DEADLINE_NS 24
+#define IPC_CALL_REQUEST 32
+#define IPC_CALL_REPLY_LENGTH 64
+#define IPC_CALL_ATTENTION 72
+#define IPC_CALL_CODE 76
+#define IPC_CALL_REPLY 80
+#define IPC_CALL_WRITTEN 128
+#define IPC_CALL_REQUEST_RESERVED 136
+#define IPC_CALL_REPLY_RESERVED 144
+#define IPC_CALL_READ 192
+#define IPC_CALL_TEXT_LENGTH 256
+#define IPC_CALL_TEXT 264
+_Static_assert(offsetof(ipc_call, request_length) == IPC_CALL_REQUEST_LENGTH, "request_length");
+_Static_assert(offsetof(ipc_call, client) == IPC_CALL_CLIENT, "client");
+_Static_assert(offsetof(ipc_call, answer) == IPC_CALL_ANSWER, "answer");
+_Static_assert(offsetof(ipc_call, deadline_ns) == IPC_CALL_DEADLINE_NS, "deadline_ns");
+_Static_assert(offsetof(ipc_call, request) == IPC_CALL_REQUEST, "request");
+_Static_assert(offsetof(ipc_call, reply_length) == IPC_CALL_REPLY_LENGTH, "reply_length");
+_Static_assert(offsetof(ipc_call, attention) == IPC_CALL_ATTENTION, "attention");
+_Static_assert(offsetof(ipc_call, code) == IPC_CALL_CODE, "code");
+_Static_assert(offsetof(ipc_call, reply) == IPC_CALL_REPLY, "reply");
+_Static_assert(offsetof(ipc_call, written) == IPC_CALL_WRITTEN, "written");
+_Static_assert(offsetof(ipc_call, request_reserved) == IPC_CALL_REQUEST_RESERVED, "request_reserved");
+_Static_assert(offsetof(ipc_call, reply_reserved) == IPC_CALL_REPLY_RESERVED, "reply_reserved");
+_Static_assert(offsetof(ipc_call, read) == IPC_CALL_READ, "read");
+_Static_assert(offsetof(ipc_call, text_length) == IPC_CALL_TEXT_LENGTH, "text_length");
+_Static_assert(offsetof(ipc_call, text) == IPC_CALL_TEXT, "text");
 
 #endif

@@ -28,6 +28,14 @@ typedef struct ipc_robust_head {
 } ipc_robust_head;
 _Static_assert(sizeof(ipc_robust_head) == 24, "struct robust_list_head");
 
+// One instruction of a classic BPF program, as seccomp(2) takes it.
+typedef struct ipc_filter_instruction {
+  uint16_t code;
+  uint8_t skip_if_true, skip_if_false;
+  uint32_t constant;
+} ipc_filter_instruction;
+_Static_assert(sizeof(ipc_filter_instruction) == 8, "struct sock_filter");
+
 #define IPC_FUTEX_WAITERS 0x80000000u
 #define IPC_FUTEX_OWNER_DIED 0x40000000u
 #define IPC_FUTEX_TID_MASK 0x3fffffffu
@@ -35,6 +43,7 @@ _Static_assert(sizeof(ipc_robust_head) == 24, "struct robust_list_head");
 // Each returns the call's result, or -errno.
 long ipc_futex_wait(void *address, uint32_t expected, int shared, const void *absolute_timespec_or_null);
 long ipc_futex_wake(void *address, uint32_t count, int shared);
+long ipc_futex_wake_op(void *address, uint32_t count, int operation, int argument);  // on the same word, then wakes; operation FUTEX_OP_SET, _ADD or _OR
 long ipc_futex_waitv(ipc_futex_waiter *waiters, uint32_t count, const void *absolute_timespec_or_null);
 long ipc_set_robust_list(ipc_robust_head *head);
 long ipc_gettid(void);
@@ -45,11 +54,31 @@ long ipc_pidfd_send_signal(int pidfd, int signal);
 long ipc_open_unnamed(int directory, unsigned mode);  // openat(directory, ".", O_TMPFILE|O_RDWR|O_CLOEXEC, mode)
 long ipc_openat(int directory, const char *path, int flags, unsigned mode);
 long ipc_fcntl(int descriptor, int command, long argument);
-long ipc_ofd_lock(int descriptor, int command, short type, int64_t byte);  // command F_OFD_SETLK or F_OFD_SETLKW
-long ipc_ofd_lock_blocker(int descriptor, short type, int64_t byte);  // type of a lock that conflicts, or F_UNLCK
+// A lock of bytes as fcntl(2) takes and reports it; a length of 0 is up to any end.
+typedef struct ipc_byte_lock {
+  int64_t start, length;
+  int32_t type;   // F_RDLCK, F_WRLCK, F_UNLCK
+  int32_t owner;  // in an answer: a process, -1 an open file description, 0 a process of another namespace
+} ipc_byte_lock;
+long ipc_flock(int descriptor, int operation);
+long ipc_set_byte_lock(int descriptor, int command, const ipc_byte_lock *lock);  // F_SETLK, F_SETLKW and the same of F_OFD_
+long ipc_get_byte_lock(int descriptor, int command, ipc_byte_lock *lock);        // F_GETLK, F_OFD_GETLK: in what is wanted, out what is in its way
+
+// A call that waits for a file lock, for a thread of its own that pthread_cancel may end at any time.
+typedef struct ipc_lock_call {
+  long number;  // ipc_call_flock or ipc_call_fcntl
+  int descriptor;
+  int operation;
+  ipc_byte_lock bytes;  // for fcntl
+  void (*ended)(void *context, long result);  // called once on that thread: the call's result, -errno, -ECANCELED
+  void *context;
+} ipc_lock_call;
+void *ipc_run_lock_call(void *call);  // the thread's routine; copies *call before all else
+extern const long ipc_call_flock, ipc_call_fcntl;
 
 long ipc_linkat_descriptor(int file, int directory, const char *name);  // linkat(file, "", directory, name, AT_EMPTY_PATH)
 long ipc_ppoll_one(int descriptor, const void *relative_timespec_or_null);  // for POLLIN
+long ipc_ppoll(void *pollfds, size_t count, const void *relative_timespec_or_null);
 long ipc_pread(int descriptor, void *buffer, size_t size, int64_t offset);
 long ipc_pipe(int ends[2]);                // pipe2(ends, O_CLOEXEC)
 long ipc_stream_socket_pair(int ends[2]);  // socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)
@@ -60,6 +89,11 @@ long ipc_getcpu(void);  // no system call
 long ipc_get_affinity(uint8_t *set, size_t size);
 long ipc_set_affinity(const uint8_t *set, size_t size);
 void ipc_set_thread_name(const char *name);
+long ipc_set_no_new_privileges(void);
+long ipc_set_no_core_dump(void);
+long ipc_set_filter(const ipc_filter_instruction *program, uint16_t count);  // of all threads of the process
+
+extern const int ipc_futex_op_set, ipc_futex_op_add, ipc_futex_op_or;
 
 int ipc_wait_status_exited(int status);
 int ipc_wait_status_exit_code(int status);
@@ -71,7 +105,7 @@ extern const int ipc_add_seals, ipc_get_seals;
 extern const int ipc_seal_seal, ipc_seal_shrink, ipc_seal_grow, ipc_seal_write, ipc_seal_future_write, ipc_seal_exec;
 extern const int ipc_membarrier_global_expedited, ipc_membarrier_register_global_expedited;
 extern const int ipc_set_pipe_size, ipc_get_descriptor_flags;
-extern const int ipc_ofd_setlk, ipc_ofd_setlkw, ipc_ofd_getlk;
+extern const int ipc_ofd_setlk, ipc_ofd_setlkw, ipc_ofd_getlk, ipc_record_setlk, ipc_record_setlkw, ipc_record_getlk;
 
 // Calls `child` in the child of every fork(2), after the C library's own handlers. Returns 0 or an errno.
 int ipc_at_fork_child(void (*child)(void));
@@ -104,6 +138,15 @@ static inline uint64_t ipc_processor_counter(void) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 #endif
 }
+
+// A lock that the calling thread holds, by its identity in all mappings: a node on its stack.
+typedef struct ipc_held_lock {
+  uint64_t lock;
+  struct ipc_held_lock *outer;
+} ipc_held_lock;
+extern _Thread_local ipc_held_lock *ipc_thread_held_locks;
+static inline ipc_held_lock *ipc_held_locks(void) { return ipc_thread_held_locks; }
+static inline void ipc_set_held_locks(ipc_held_lock *innermost) { ipc_thread_held_locks = innermost; }
 
 // Keeps the compiler from moving memory accesses across; no instruction.
 static inline void ipc_compiler_fence(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }

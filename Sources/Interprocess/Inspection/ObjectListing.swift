@@ -95,7 +95,14 @@ extension ObjectDetails {
     init(_ mapping: SegmentMapping, isOpen: Bool, _ name: String) {
         header = mapping.header
         let isWhole = header.kind == .queue && mapping.hasQueueBlock
-        let recovery = isWhole ? ObjectRecovery.queue : .none
+        let recovery: ObjectRecovery =
+            switch header.kind {
+            case .queue where isWhole: .queue
+            case .sharedQueue: .sharedQueue
+            case .topic: .topic
+            case .service: .service
+            default: .none
+            }
         peers = PeerTable(mapping: mapping).all().map { peer in
             ObjectPeer(information: peer, holds: recovery.claims(mapping, peer.id), isAlive: peer.isAlive && isOpen)
         }
@@ -113,8 +120,14 @@ extension SegmentMapping {
     func isGarbageIfAlone(withMessages: Bool) -> Bool {
         guard header.lifetime == .untilLastPeerLeaves else { return false }
         switch header.kind {
-        case .plain, .handoff: return true
+        case .plain, .handoff, .mutex, .semaphore, .permits, .condition, .readWriteLock, .barrier, .latch, .event, .once,
+            .latestValue, .topic, .service, .notifier, .variable:
+            return true
         case .queue: return withMessages || hasQueueBlock && !QueueSegment.isWorthKeeping(self)
+        case .sharedQueue:
+            // Damaged: whoever opens it is told.
+            guard let words = try? SharedQueueWords(checking: self) else { return false }
+            return withMessages || !SharedQueueRepair(words).isWorthKeeping
         default: return false
         }
     }

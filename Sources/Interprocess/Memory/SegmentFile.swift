@@ -44,7 +44,7 @@ struct SegmentPlace: Sendable {
 
 extension SegmentFile {
     /// How long an opener waits for another that is just removing or first opening the segment.
-    private static let patience = Duration.seconds(5)
+    static let patience = Duration.seconds(5)
 
     /// Builds the segment without a name, then gives it the name in one step. Nobody ever sees it half-made; a creator that dies leaves
     /// nothing.
@@ -123,15 +123,16 @@ extension SegmentFile {
             throw .system(error, operation, label, "making its file")
         }
         do throws(Errno) {
-            try owned.descriptor.reserve(size: plan.segmentSize)
+            try owned.descriptor.reserve(size: plan.reservedSize)
+            if plan.reservedSize < plan.segmentSize { try owned.descriptor.setSize(plan.segmentSize) }
         } catch {
             switch error {
             case .noSpace, .fileTooLarge, .diskQuotaExceeded:
                 throw InterprocessError(
                     .noSpace, operation, label, errno: error,
-                    "it needs \(byteCount(plan.segmentSize)) and \(describeSpace(owned.descriptor)); ask for less, remove what is not needed ('ipc list'), or make it larger (in a container --shm-size)"
+                    "it needs \(byteCount(plan.reservedSize)) and \(describeSpace(owned.descriptor)); ask for less, remove what is not needed ('ipc list'), or make it larger (in a container --shm-size)"
                 )
-            default: throw .system(error, operation, label, "reserving \(byteCount(plan.segmentSize))")
+            default: throw .system(error, operation, label, "reserving \(byteCount(plan.reservedSize))")
             }
         }
         do throws(Errno) {

@@ -25,6 +25,8 @@ public struct SegmentHeader: Sendable, Equatable {
     let objectOffset: Int
     let dataOffset: Int
     let dataSize: Int
+    /// Bytes from the beginning on that nobody has to reserve before writing there.
+    let reservedSize: Int
 
     /// Reads and checks the header of `file`, which is `fileSize` bytes long.
     init(reading file: FileDescriptor, fileSize: Int, _ operation: String, _ object: String) throws(InterprocessError) {
@@ -73,6 +75,9 @@ public struct SegmentHeader: Sendable, Equatable {
             throw damaged("data_offset")
         }
         guard raw.data_size % UInt64(IPC_PAGE) == 0, raw.data_size == UInt64(fileSize) - raw.data_offset else { throw damaged("data_size") }
+        guard raw.reserved_size >= raw.data_offset, raw.reserved_size <= UInt64(fileSize), raw.reserved_size % UInt64(IPC_PAGE) == 0 else {
+            throw damaged("reserved_size")
+        }
         guard raw.element_size < UInt64(SegmentPlan.maximumSize) else { throw damaged("element_size") }
         guard raw.element_alignment.nonzeroBitCount == 1, raw.element_alignment <= 4096 else { throw damaged("element_alignment") }
         // The capacity of plain bytes is what their users may touch.
@@ -97,6 +102,7 @@ public struct SegmentHeader: Sendable, Equatable {
         objectOffset = Int(raw.object_offset)
         dataOffset = Int(raw.data_offset)
         dataSize = Int(raw.data_size)
+        reservedSize = Int(raw.reserved_size)
     }
 
     /// Refuses what was made under another name than `name`, under which its file stands. Two files that say that they are the same object
@@ -160,6 +166,7 @@ public struct SegmentHeader: Sendable, Equatable {
         raw.object_offset = UInt64(plan.objectOffset)
         raw.data_offset = UInt64(plan.dataOffset)
         raw.data_size = UInt64(plan.roundedDataSize)
+        raw.reserved_size = UInt64(plan.reservedSize)
         raw.capacity = UInt64(plan.capacity)
         raw.element_size = UInt64(plan.element.size)
         raw.element_alignment = UInt64(plan.element.alignment)
@@ -191,6 +198,10 @@ func sharedText(_ bytes: UnsafeRawBufferPointer) -> String {
 /// Copies text into a field of fixed size that is zero.
 func copyText<Field>(_ text: some Collection<UInt8>, into field: inout Field) {
     unsafe withUnsafeMutableBytes(of: &field) { bytes in
+        let isCopied: Void? = text.withContiguousStorageIfAvailable { text in
+            unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: text.prefix(bytes.count))))
+        }
+        guard isCopied == nil else { return }
         for (index, byte) in text.prefix(bytes.count).enumerated() { unsafe bytes[index] = byte }
     }
 }

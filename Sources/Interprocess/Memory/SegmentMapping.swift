@@ -27,9 +27,10 @@ final class SegmentMapping: @unchecked Sendable {
             let tableSize = header.objectOffset - header.peerOffset
             try unsafe mapping.mapPrivate(at: header.peerOffset, size: tableSize)
             // Small ones are entered into the page table now, so that no first touch costs anything later; for large ones that would take
-            // long.
+            // long, and it would reserve what is not reserved yet.
             try unsafe mapping.mapShared(
-                file, from: 0, at: Self.nodeDistance, size: header.size, populate: header.size <= Self.populatedSize)
+                file, from: 0, at: Self.nodeDistance, size: header.size,
+                populate: header.size <= Self.populatedSize && header.reservedSize == header.size)
             if mirror > 0 {
                 try unsafe mapping.mapShared(
                     file, from: header.dataOffset, at: Self.nodeDistance + header.size, size: mirror,

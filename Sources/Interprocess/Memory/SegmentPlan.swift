@@ -19,6 +19,10 @@ package struct SegmentPlan: Sendable {
     package var element: ElementDescription
     package var lifetime: Lifetime
     package var maximumPeers: Int
+    /// How many bytes of the data are reserved at once; nil: all. The rest is by whoever is about to write there.
+    package var reservedDataSize: Int?
+    /// What an existing object's control block must have, if that is less than the size of a new one.
+    package var minimumObjectSize: Int?
 
     static let page = Int(IPC_PAGE)
     /// No segment is larger: offsets fit in 40 bits everywhere.
@@ -31,6 +35,7 @@ package struct SegmentPlan: Sendable {
     var dataOffset: Int { objectOffset + Self.roundUpToPage(objectSize) }
     var roundedDataSize: Int { Self.roundUpToPage(dataSize) }
     var segmentSize: Int { dataOffset + roundedDataSize }
+    var reservedSize: Int { dataOffset + min(roundedDataSize, Self.roundUpToPage(reservedDataSize ?? dataSize)) }
 
     func check(_ operation: String, _ object: String) throws(InterprocessError) {
         guard (1...Int(IPC_MAXIMUM_PEERS)).contains(maximumPeers) else {

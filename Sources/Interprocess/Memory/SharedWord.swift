@@ -27,6 +27,16 @@ package struct SharedUInt32: @unchecked Sendable {
     @inlinable @discardableResult package func clearBits(_ bits: UInt32) -> UInt32 {
         unsafe address.pointee.bitwiseAnd(~bits, ordering: .sequentiallyConsistent).oldValue
     }
+    @inlinable @inline(__always) package func compareExchangeAcquire(_ expected: UInt32, _ desired: UInt32) -> Bool {
+        unsafe address.pointee.compareExchange(expected: expected, desired: desired, ordering: .acquiring).exchanged
+    }
+    @inlinable @inline(__always) package func compareExchangeRelease(_ expected: UInt32, _ desired: UInt32) -> Bool {
+        unsafe address.pointee.compareExchange(expected: expected, desired: desired, ordering: .releasing).exchanged
+    }
+    /// Stores `value`; what stood there before.
+    @inlinable package func exchange(_ value: UInt32) -> UInt32 {
+        unsafe address.pointee.exchange(value, ordering: .sequentiallyConsistent)
+    }
     @inlinable package func compareExchange(_ expected: UInt32, _ desired: UInt32) -> Bool {
         unsafe address.pointee.compareExchange(expected: expected, desired: desired, ordering: .sequentiallyConsistent).exchanged
     }
@@ -45,6 +55,19 @@ package struct SharedUInt64: @unchecked Sendable {
     @inlinable @inline(__always) package func loadSequential() -> UInt64 { unsafe address.pointee.load(ordering: .sequentiallyConsistent) }
     @inlinable @inline(__always) package func storeRelaxed(_ value: UInt64) { unsafe address.pointee.store(value, ordering: .relaxed) }
     @inlinable @inline(__always) package func storeRelease(_ value: UInt64) { unsafe address.pointee.store(value, ordering: .releasing) }
+    @inlinable @discardableResult package func add(_ value: UInt64) -> UInt64 {
+        unsafe address.pointee.wrappingAdd(value, ordering: .sequentiallyConsistent).newValue
+    }
+    @inlinable @discardableResult package func setBits(_ bits: UInt64) -> UInt64 {
+        unsafe address.pointee.bitwiseOr(bits, ordering: .sequentiallyConsistent).oldValue
+    }
+    @inlinable @discardableResult package func clearBits(_ bits: UInt64) -> UInt64 {
+        unsafe address.pointee.bitwiseAnd(~bits, ordering: .sequentiallyConsistent).oldValue
+    }
+    /// Stores `value`; what stood there before.
+    @inlinable @discardableResult package func exchange(_ value: UInt64) -> UInt64 {
+        unsafe address.pointee.exchange(value, ordering: .sequentiallyConsistent)
+    }
     @inlinable package func compareExchange(_ expected: UInt64, _ desired: UInt64) -> Bool {
         unsafe address.pointee.compareExchange(expected: expected, desired: desired, ordering: .sequentiallyConsistent).exchanged
     }

@@ -71,7 +71,7 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
 
     private mutating func put(_ bytes: RawSpan, until deadline: Deadline) throws(SendError<Void>) {
         let place = try unsafe room(for: bytes.byteCount, until: deadline)
-        unsafe copy(bytes, to: place)
+        unsafe copyInPieces(bytes, to: place)
         try publishReserved(bytes.byteCount)
     }
 
@@ -162,22 +162,6 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// In pieces: one copy as large as a processor's own cache takes longer than several smaller ones, a fifth on the machine that was measured
-    /// (Documentation/Performance.md).
-    private func copy(_ bytes: RawSpan, to place: UnsafeMutableRawPointer) {
-        unsafe bytes.withUnsafeBytes { source in
-            guard let start = source.baseAddress else { return }
-            var done = 0
-            while done < source.count {
-                let size = min(source.count &- done, Self.copyPiece)
-                unsafe (place + done).copyMemory(from: start + done, byteCount: size)
-                done &+= size
-            }
-        }
-    }
-
-    private static let copyPiece = 128 << 10
-
     private mutating func publishReserved(_ size: Int) throws(SendError<Void>) {
         if !core.publishBytes(size) { throw SendError(.detached, ()) }
     }
@@ -194,6 +178,21 @@ public struct ByteSender: ~Copyable, @unchecked Sendable {
 
     /// Waits until a receiver has joined, or until `deadline`; whether one has. Returns at once if there is one.
     public mutating func waitForReceiver(until deadline: Deadline = .never) -> Bool { core.waitForReceiver(until: deadline) }
+}
+
+/// In pieces: one copy as large as a processor's own cache takes longer than several smaller ones, a fifth on the machine that was measured
+/// (Documentation/Performance.md).
+func copyInPieces(_ bytes: RawSpan, to place: UnsafeMutableRawPointer) {
+    let piece = 128 << 10
+    unsafe bytes.withUnsafeBytes { source in
+        guard let start = source.baseAddress else { return }
+        var done = 0
+        while done < source.count {
+            let size = min(source.count &- done, piece)
+            unsafe (place + done).copyMemory(from: start + done, byteCount: size)
+            done &+= size
+        }
+    }
 }
 
 extension QueueSenderCore {

@@ -22,6 +22,8 @@ final class DroppingReader: @unchecked Sendable {
     private var failures = 0
 
     private static let ringOffset = 128
+    /// Where the last record ended that came into the private ring, for who watches the receiver. On the line of ``unreadConsumed``.
+    private var lastEnd: SharedUInt64 { unsafe SharedUInt64(at: block + 72) }
 
     init(_ words: QueueWords, _ mapping: SegmentMapping, _ walk: QueueWalk, alignment: Int) {
         self.words = words
@@ -72,6 +74,7 @@ final class DroppingReader: @unchecked Sendable {
                 fullFence()
                 if words.advance(from: seen, to: after, entries: QueueWords.receiverEntries) {
                     failures = 0
+                    lastEnd.storeRelease(after.position)
                     return .record(place, end: after.position)
                 }
                 failures += 1
@@ -85,6 +88,12 @@ final class DroppingReader: @unchecked Sendable {
     /// Takes a control record. False if the sender has dropped it meanwhile.
     func pass(_ seen: NamedProgress, to after: QueueWalk.Place) -> Bool {
         words.advance(from: seen, to: after, entries: QueueWords.receiverEntries)
+    }
+
+    /// Whether something was taken that has not been handed out: a part of a batch.
+    var holdsSomething: Bool {
+        let end = lastEnd.loadAcquire()
+        return end != 0 && unreadConsumed.loadAcquire() != end
     }
 
     /// Whether there is something to take. May say yes for nothing while the sender drops.

@@ -12,6 +12,8 @@ public enum SendFailure: Sendable, Equatable {
     case cancelled
     /// The message is larger than the queue's capacity, which is this many bytes.
     case tooLarge(limit: Int)
+    /// The file system has no room for the message's bytes (only of shared queues of bytes, which reserve them as they are needed).
+    case noSpace
     /// This process was forked from the one that opened the queue; open it anew.
     case detached
     /// The field of this name in the shared memory is impossible: somebody wrote there who should not.
@@ -38,6 +40,8 @@ public struct SendError<Message>: Error, CustomStringConvertible {
         case .cancelled: "not sent: the task was cancelled"
         case .tooLarge(let limit):
             "not sent: the message is larger than the queue's \(limit) bytes; send it in pieces or create the queue with more capacity"
+        case .noSpace:
+            "not sent: the file system of the queue is full; send less at once, remove what is not needed ('ipc list'), or make it larger (in a container --shm-size)"
         case .detached: "not sent: this process was forked from the one that opened the queue; open it anew in the child"
         case .damaged(let field): "not sent: the queue is damaged (field '\(field)'); remove it and create it anew"
         }

@@ -15,14 +15,7 @@ public struct QueueOptions: Sendable {
     /// waits.
     public var overflow: QueueOverflow?
 
-    public enum Existence: Sendable, Hashable {
-        /// Opens the queue or makes it: either side may start first.
-        case any
-        /// Makes it; `nameTaken` if there is one.
-        case mustBeNew
-        /// Opens it; `notFound` if there is none.
-        case mustExist
-    }
+    public typealias Existence = Interprocess.Existence
 
     public init(
         directory: ObjectDirectory = .user, lifetime: Lifetime = .untilLastPeerLeaves, permissions: FilePermissions = .ownerReadWrite,
@@ -48,14 +41,9 @@ enum QueueSegment {
         _ name: ObjectName, _ element: ElementDescription, capacity: Int?, _ options: QueueOptions
     ) throws(InterprocessError) -> Segment {
         let plan = try plan(element, capacity: capacity, lifetime: options.lifetime, label: name.description)
-        let mode: OpenMode =
-            switch options.existence {
-            case .any: .openOrCreate
-            case .mustBeNew: .create
-            case .mustExist: .open
-            }
         return try Segment.make(
-            mode, plan, SegmentPlace(name: name, directory: options.directory), options.permissions, minimumCapacity: capacity,
+            OpenMode(options.existence), plan, SegmentPlace(name: name, directory: options.directory), options.permissions,
+            minimumCapacity: capacity,
             recovery: .queue,
             keepAbandoned: { isWorthKeeping($0) }, initialize: { QueueWords($0).initialize(options.overflow ?? .wait) })
     }

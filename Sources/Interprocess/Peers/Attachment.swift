@@ -14,6 +14,7 @@ final class Attachment: Sendable {
     private struct State {
         var peer: PeerID?
         var seenDeaths: UInt32
+        var echo: DeathEcho?
         var listeners: [Int: AsyncStream<DeathNotice>.Continuation] = [:]
         var seenMembership: UInt32
         var membershipListeners: [Int: AsyncStream<Void>.Continuation] = [:]
@@ -37,11 +38,25 @@ final class Attachment: Sendable {
     func announceDeaths() {
         state.withLock { state in
             guard table.deaths.loadAcquire() != state.seenDeaths else { return }
+            state.echo = DeathEcho()
             let (notices, next) = table.notices(since: state.seenDeaths)
             state.seenDeaths = next
             for notice in notices {
                 for listener in state.listeners.values { listener.yield(notice) }
             }
+        }
+    }
+
+    /// Wakes those of the segment's sleepers whom a dead thread may have robbed of their wake-up, if it is time. By the keeper.
+    ///
+    /// - Returns: when it is time again; nil if not before the next death.
+    func echoDeaths() -> MonotonicInstant? {
+        state.withLock { state in
+            if state.echo?.isDue ?? false {
+                unsafe Futex.wake(table.deaths.rawAddress)
+                state.echo = state.echo?.next
+            }
+            return state.echo?.due
         }
     }
 

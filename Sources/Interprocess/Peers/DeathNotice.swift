@@ -13,10 +13,22 @@ public struct DeathNotice: Sendable, Equatable, CustomStringConvertible {
         public static let receiver = Claims(rawValue: 2)
         /// A side of a handoff, and the turn if it had that.
         public static let handoff = Claims(rawValue: 4)
+        /// A mutex, a reader-writer lock, what is done once, or the right to store a latest value or to change a variable.
+        public static let lock = Claims(rawValue: 8)
+        /// Units of permits.
+        public static let permits = Claims(rawValue: 16)
+        /// A party's place at a barrier.
+        public static let party = Claims(rawValue: 32)
+        /// Messages that it had taken and not acknowledged, or loaned and not published.
+        public static let messages = Claims(rawValue: 64)
+        /// Calls that it served, or waited for.
+        public static let calls = Claims(rawValue: 128)
 
         public var description: String {
-            let names = [(Claims.sender, "sender"), (.receiver, "receiver"), (.handoff, "side of a handoff")].filter { contains($0.0) }.map(
-                \.1)
+            let names = [
+                (Claims.sender, "sender"), (.receiver, "receiver"), (.handoff, "side of a handoff"), (.lock, "lock"), (.permits, "permits"),
+                (.party, "party at a barrier"), (.messages, "messages"), (.calls, "calls"),
+            ].filter { contains($0.0) }.map(\.1)
             return names.isEmpty ? "nothing" : names.joined(separator: ", ")
         }
     }
@@ -40,6 +52,8 @@ public struct DeathNotice: Sendable, Equatable, CustomStringConvertible {
 /// The ring of death records in a segment's header, and the count that publishes them.
 extension PeerTable {
     private static let recordCount = UInt32(IPC_DEATH_RECORDS)
+    /// How many published records stand: in the place of the one before these the next one may be written already.
+    private static let publishedCount = recordCount - 1
 
     private func record(_ number: UInt32) -> UnsafeMutableRawPointer {
         unsafe mapping.base + Self.headerOffset(\.death_records) + Int(number % Self.recordCount) * MemoryLayout<ipc_death_record>.stride
@@ -47,19 +61,27 @@ extension PeerTable {
 
     private func read(_ number: UInt32) -> ipc_death_record { unsafe record(number).load(as: ipc_death_record.self) }
 
-    /// The notices of deaths `first ..< deaths`, as far as their records still stand (the last 32 do).
+    /// The notices of deaths `first ..< deaths`, as far as their records still stand (the last 31 do).
     func notices(since first: UInt32) -> (notices: [DeathNotice], next: UInt32) {
         let next = deaths.loadAcquire()
         var notices: [DeathNotice] = []
-        var number = next &- min(next &- first, Self.recordCount)
+        var number = Self.firstRecord(since: first, before: next)
         while number != next {
-            let raw = read(number)
-            // A record is overwritten when 32 more have died: then the count has moved on, seen after reading it.
-            fullFence()
-            if deaths.loadAcquire() &- number <= Self.recordCount, let notice = Self.notice(raw) { notices.append(notice) }
+            if let notice = notice(number) { notices.append(notice) }
             number &+= 1
         }
         return (notices, next)
+    }
+
+    /// The first of the deaths `first ..< next` that has a record still.
+    static func firstRecord(since first: UInt32, before next: UInt32) -> UInt32 { next &- min(next &- first, publishedCount) }
+
+    /// The notice of the death `number`, which has been published; nil if its record stands no more.
+    func notice(_ number: UInt32) -> DeathNotice? {
+        let raw = read(number)
+        // A record is overwritten before the death is published that is the 32nd after it: until the one before that is, it stands, as is seen after reading it.
+        fullFence()
+        return deaths.loadAcquire() &- number <= Self.publishedCount ? Self.notice(raw) : nil
     }
 
     /// The notice of one peer's death: from its slot, else from the records, else with nothing but its PeerID.
@@ -67,7 +89,7 @@ extension PeerTable {
         if let found = information(of: peer) {
             return DeathNotice(peer: peer, pid: found.pid, userID: found.userID, program: found.program, held: held, noticed: .now)
         }
-        if let found = notices(since: deaths.loadAcquire() &- Self.recordCount).notices.last(where: { $0.peer == peer }) {
+        if let found = notices(since: deaths.loadAcquire() &- Self.publishedCount).notices.last(where: { $0.peer == peer }) {
             // A repairer that came after the next holder of a role found no trace of the claim; the caller knows of it.
             return DeathNotice(
                 peer: peer, pid: found.pid, userID: found.userID, program: found.program, held: found.held.union(held),
@@ -115,7 +137,8 @@ extension PeerTable {
     /// Whether the death of `peer` has been published.
     func isPublished(_ peer: PeerID) -> Bool {
         let next = deaths.loadAcquire()
-        return (1...Self.recordCount).contains { next >= $0 && read(next &- $0).peer == peer.rawValue }
+        // Not the place where the next one may be prepared: what stands there is not published.
+        return (1...Self.publishedCount).contains { next >= $0 && read(next &- $0).peer == peer.rawValue }
     }
 
     /// Publishes the prepared record. `SYNC segment.death`: release of `deaths` ⇄ acquire in ``notices(since:)``.

@@ -119,15 +119,23 @@ final class Keeper: Sendable {
         let thread = UInt32(ThreadID.current)
         var attachments: [Attachment] = []
         var watchers: [WordWatcher] = []
+        // Everything once before anybody goes on, here and below: what the runtime does for this thread at the first use of a type must not fall together with a fork,
+        // whose child would find the runtime's locks taken for ever (CAVEATS).
+        wait(for: [], control: control.value &- 1, until: nil, &watchers)
         while true {
+            var joined: [Reply] = []
             // Before looking: a change after this makes the wait return at once.
             let seen = control.value
             for command in takeCommands() {
                 switch command.kind {
                 case .attach:
                     let answer = unsafe join(command.attachment, thread, &list)
-                    if case .done = answer { attachments.append(command.attachment) }
-                    command.reply.answer(answer)
+                    guard case .done = answer else {
+                        command.reply.answer(answer)
+                        continue
+                    }
+                    attachments.append(command.attachment)
+                    joined.append(command.reply)
                 case .detach:
                     attachments.removeAll { $0 === command.attachment }
                     for watcher in watchers { watcher.assign([]) }
@@ -137,8 +145,13 @@ final class Keeper: Sendable {
                 }
             }
             var words: [ipc_futex_waiter] = []
-            for attachment in attachments { look(at: attachment, &words) }
-            wait(for: words, control: seen, &watchers)
+            var echo: MonotonicInstant?
+            for attachment in attachments {
+                look(at: attachment, &words)
+                if let due = attachment.echoDeaths() { echo = min(echo ?? due, due) }
+            }
+            for reply in joined { reply.answer(.done) }
+            wait(for: words, control: seen, until: echo, &watchers)
         }
     }
 
@@ -209,8 +222,10 @@ final class Keeper: Sendable {
         attachment.announceMembership()
     }
 
-    /// Sleeps until one of the words changes. Those that the kernel does not take in one call are given to helpers.
-    private func wait(for words: [ipc_futex_waiter], control seen: UInt32, _ watchers: inout [WordWatcher]) {
+    /// Sleeps until one of the words changes, or until `echo`. Those that the kernel does not take in one call are given to helpers.
+    private func wait(
+        for words: [ipc_futex_waiter], control seen: UInt32, until echo: MonotonicInstant?, _ watchers: inout [WordWatcher]
+    ) {
         let chunk = Futex.maximumWords - 1
         var rest = words.dropFirst(chunk)
         var index = 0
@@ -227,7 +242,7 @@ final class Keeper: Sendable {
         var mine = [control.waiter(while: seen)] + words.prefix(chunk)
         unsafe mine.withUnsafeMutableBufferPointer { buffer in
             // EFAULT and the like cannot happen: all words are in mappings that only a command to this thread takes away.
-            _ = try? unsafe Futex.wait(any: buffer)
+            _ = try? unsafe Futex.wait(any: buffer, until: echo)
         }
     }
 }

@@ -79,6 +79,13 @@ struct Repair: Sendable {
 }
 
 extension PeerTable {
+    /// Whether the slot has ever been this peer's.
+    func hasHad(_ peer: PeerID) -> Bool {
+        guard peer.slot < count else { return false }
+        let next = generation(peer.slot).loadAcquire() & 0x3fffff
+        return peer.generation <= next
+    }
+
     /// Makes the slot free for the next peer. By the keeper that owns it, or under the repair claim.
     ///
     /// The generation first: a slot that is free has its next peer's generation. Twice by two repairers is harmless but for a generation

@@ -1,7 +1,18 @@
 public import SystemPackage
 
 /// What to do about a name that exists or not.
-enum OpenMode: Sendable { case create, open, openOrCreate }
+enum OpenMode: Sendable {
+    case create, open, openOrCreate
+
+    init(_ existence: Existence) {
+        self =
+            switch existence {
+            case .any: .openOrCreate
+            case .mustBeNew: .create
+            case .mustExist: .open
+            }
+    }
+}
 
 extension Segment {
     /// Creates a segment of `size` bytes.
@@ -132,7 +143,8 @@ extension Segment {
         func open() throws(InterprocessError) -> Segment {
             let check: (SegmentHeader) throws(InterprocessError) -> Void = { (header) throws(InterprocessError) in
                 try header.check(
-                    kind: plan.kind, element: plan.kind == .plain ? nil : plan.element, objectSize: plan.objectSize,
+                    kind: plan.kind, element: plan.kind == .plain ? nil : plan.element,
+                    objectSize: plan.minimumObjectSize ?? plan.objectSize,
                     minimumCapacity: minimumCapacity, "open", place.label)
             }
             let file = try SegmentFile.open(

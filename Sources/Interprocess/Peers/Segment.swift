@@ -30,6 +30,8 @@ public final class Segment: @unchecked Sendable {
     let mapping: SegmentMapping
     let attachment: Attachment
     private let place: SegmentPlace?
+    /// Where its name is; nil if it is anonymous.
+    public var directory: ObjectDirectory? { place?.directory }
     private let keepAbandoned: @Sendable (SegmentMapping) -> Bool
     private let registration: ForkGuard.Registration
 
@@ -89,7 +91,7 @@ public final class Segment: @unchecked Sendable {
 
     /// The deaths of other peers from now on. Each call makes a stream of its own; it ends when the segment is closed.
     ///
-    /// Of more than 32 that die before this process has run again, the last 32 are told; ``deathCount`` counts all.
+    /// Of more than 31 that die before this process has run again, the last 31 are told; ``deathCount`` counts all.
     public var deaths: AsyncStream<DeathNotice> { attachment.deaths() }
 
     /// An element now, and one after each time that peers have joined, left or died; several changes may be one.

@@ -98,11 +98,19 @@ class Side: @unchecked Sendable {
 
     /// Gives the role up; the other side is told.
     final func close() {
-        if !isDetached { mine.close(role) }
+        guard !isDetached else { return }
+        mine.close(role)
+        sleeper.wakeOwn()
+    }
+
+    /// Whether this side still has its role.
+    final var isOpen: Bool {
+        let now = mine.current
+        return !isDetached && now.holder == role.peer && now.session == role.session
     }
 
     /// The word and the value by which the other side's death is known while sleeping.
-    private func life(of peer: PeerID?) -> (SharedUInt32, UInt32)? {
+    final func life(of peer: PeerID?) -> (SharedUInt32, UInt32)? {
         let table = segment.attachment.table
         guard let peer, peer.slot < table.count else { return nil }
         let word = table.callerLife(peer.slot)

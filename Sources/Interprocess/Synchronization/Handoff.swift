@@ -33,6 +33,11 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
     /// How the other side ended, once this one has been told.
     public internal(set) var end: HandoffEnd?
 
+    /// See HandoffCall.swift.
+    @usableFromInline let callWords: HandoffCallWords
+    var calls = HandoffCalls()
+    let used: (mine: SharedUInt64, other: SharedUInt64)
+
     private let turn: SharedUInt64
     private let given: SharedUInt64
     private let taken: SharedUInt64
@@ -40,7 +45,7 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
     /// The pair, with the turn on this side and on the other.
     private var mine = Turn(word: 0)
     private var theirs = Turn(word: 0)
-    private var isPaired: Bool { theirs != mine }
+    var isPaired: Bool { theirs != mine }
 
     init(_ segment: Segment, _ role: HandoffRole, _ strategy: WaitStrategy) throws(InterprocessError) {
         let words = HandoffWords(segment.mapping)
@@ -50,6 +55,8 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
         turn = words.turn
         given = words.value(of: role)
         taken = words.value(of: role.other)
+        callWords = words.call
+        used = (words.used(of: role), words.used(of: role.other))
         let other = words.side(role.other)
         waker = Waker(flags: other.flags, event: other.event)
         let mine = words.role(role)
@@ -114,13 +121,15 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
     /// - Throws: ``HandoffError`` `detached`, `damaged`.
     public mutating func tryTurn() throws(HandoffError) -> HandoffOutcome { try look() ?? .pending }
 
-    private mutating func give(_ value: UInt64) throws(HandoffError) {
+    /// - Parameter kind: what the turn is given with; the words that belong to it are written already.
+    mutating func give(_ value: UInt64, _ kind: TurnKind = .value) throws(HandoffError) {
         guard self.value != nil else {
             // Told once more: the end, which the caller finds by waiting.
             if end != nil { return }
             throw isPaired ? .notYourTurn : .unpaired
         }
         given.storeRelaxed(value)
+        callWords.kind.storeRelaxed(kind.rawValue)
         turn.storeRelease(theirs.word)
         self.value = nil
         ipc_compiler_fence()
@@ -152,6 +161,7 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
             throw .damaged("turn")
         }
         value = taken.loadRelaxed()
+        calls.came(with: callWords.kind.loadRelaxed())
         return true
     }
 
@@ -178,17 +188,23 @@ extension Handoff {
     /// child's call returns with the parent's first turn.
     ///
     /// - Throws: ``InterprocessError`` `busy` if both sides are taken, or this one is and its pair is at work; `clash` if another process waits as
-    ///   the same role (it gets the same error); `deadline`; and as ``Segment/openOrCreate(_:size:in:lifetime:permissions:maximumPeers:)``.
+    ///   the same role (it gets the same error); `deadline`; `sizeMismatch` if it has less data than the options ask for; and as ``Segment/openOrCreate(_:size:in:lifetime:permissions:maximumPeers:)``.
     public static func join(
         _ name: ObjectName, as role: HandoffRole, options: HandoffOptions = HandoffOptions(), strategy: WaitStrategy = .adaptive,
         until deadline: Deadline = .never
     ) throws(InterprocessError) -> Handoff {
+        guard options.dataSize >= 0, options.dataSize < SegmentPlan.maximumSize else {
+            throw InterprocessError(
+                .invalidArgument, "join", name.description, "the size of its data must be from 0 to 1 TiB, not \(options.dataSize) bytes")
+        }
         let plan = SegmentPlan(
-            kind: .handoff, objectSize: MemoryLayout<ipc_handoff>.size, dataSize: 0, mirrorsData: false, capacity: 0, element: .bytes,
-            lifetime: options.lifetime, maximumPeers: HandoffOptions.maximumPeers)
+            kind: .handoff, objectSize: MemoryLayout<ipc_handoff>.size, dataSize: options.dataSize, mirrorsData: false,
+            capacity: SegmentPlan.roundUpToPage(options.dataSize), element: .bytes, lifetime: options.lifetime,
+            maximumPeers: HandoffOptions.maximumPeers)
         let segment = try Segment.make(
-            .openOrCreate, plan, SegmentPlace(name: name, directory: options.directory), options.permissions, minimumCapacity: nil,
-            recovery: .handoff, keepAbandoned: { _ in false }, initialize: { HandoffWords($0).initialize() })
+            .openOrCreate, plan, SegmentPlace(name: name, directory: options.directory), options.permissions,
+            minimumCapacity: options.dataSize, recovery: .handoff, keepAbandoned: { _ in false },
+            initialize: { HandoffWords($0).initialize() })
         var handoff = try Handoff(segment, role, strategy)
         try handoff.meet(until: deadline)
         return handoff
@@ -217,14 +233,19 @@ extension Handoff {
 
     private mutating func meet(until deadline: Deadline) throws(InterprocessError) {
         while true {
+            calls = HandoffCalls()
             try pair(until: deadline)
             if role == .parent {
                 value = 0
+                forgetArrays()
                 return
             }
             do throws(HandoffError) {
                 // A parent that leaves before its first turn was not there.
-                if try awaitTurn(until: deadline) != nil { return }
+                if try awaitTurn(until: deadline) != nil {
+                    forgetArrays()
+                    return
+                }
             } catch {
                 switch error {
                 case .deadline: throw missing

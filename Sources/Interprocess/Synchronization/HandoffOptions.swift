@@ -8,16 +8,21 @@ public struct HandoffOptions: Sendable {
     public var permissions: FilePermissions
     /// How long the name stays.
     public var lifetime: Lifetime
+    /// Bytes of shared memory, at least, for the arrays of calls; whole pages are made. One that is there already must have as many, so give both
+    /// sides the same. Calls with scalars alone need none.
+    public var dataSize: Int
 
     /// Two sides, and a few that are just ending or coming.
     static let maximumPeers = 8
 
     public init(
-        directory: ObjectDirectory = .user, permissions: FilePermissions = .ownerReadWrite, lifetime: Lifetime = .untilLastPeerLeaves
+        directory: ObjectDirectory = .user, permissions: FilePermissions = .ownerReadWrite, lifetime: Lifetime = .untilLastPeerLeaves,
+        dataSize: Int = 0
     ) {
         self.directory = directory
         self.permissions = permissions
         self.lifetime = lifetime
+        self.dataSize = dataSize
     }
 }
 

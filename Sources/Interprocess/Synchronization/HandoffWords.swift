@@ -16,6 +16,16 @@ struct HandoffWords: Sendable {
     /// What `side` gives with the turn.
     func value(of side: HandoffRole) -> SharedUInt64 { mapping.word64(offset(\.value) + side.index * MemoryLayout<UInt64>.stride) }
 
+    /// Bytes of the data that `side` has allocated.
+    func used(of side: HandoffRole) -> SharedUInt64 { mapping.word64(offset(\.used) + side.index * MemoryLayout<UInt64>.stride) }
+
+    var call: HandoffCallWords {
+        unsafe HandoffCallWords(
+            kind: mapping.word32(offset(\.kind)), method: mapping.word32(offset(\.method)), depth: mapping.word32(offset(\.depth)),
+            size: mapping.word32(offset(\.size)), outputSize: mapping.word32(offset(\.output_size)), code: mapping.word32(offset(\.code)),
+            scalars: mapping.base + offset(\.scalars), data: mapping.data, dataSize: mapping.header.dataSize)
+    }
+
     func side(_ side: HandoffRole) -> SideWords {
         let parent: PartialKeyPath<ipc_handoff> = \.parent
         let child: PartialKeyPath<ipc_handoff> = \.child

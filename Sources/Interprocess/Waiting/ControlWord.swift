@@ -5,8 +5,11 @@ import InterprocessSystem
 @safe
 final class ControlWord: @unchecked Sendable {
     private let word: SharedUInt32
+    private let scope: Futex.Scope
 
-    init() {
+    /// - Parameter scope: `shared` if it is slept on together with words that processes share, as ``SleepWords``.
+    init(scope: Futex.Scope = .process) {
+        self.scope = scope
         let memory = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
         unsafe memory.storeBytes(of: 0, as: UInt32.self)
         word = unsafe SharedUInt32(at: memory)
@@ -18,14 +21,17 @@ final class ControlWord: @unchecked Sendable {
 
     func increment() { word.add(1) }
 
-    func wake() { unsafe Futex.wake(word.rawAddress, scope: .process) }
+    func wake() { unsafe Futex.wake(word.rawAddress, scope: scope) }
 
     func incrementAndWake() {
         increment()
         wake()
     }
 
-    func wait(while value: UInt32) { _ = try? unsafe Futex.wait(word.rawAddress, while: value, scope: .process) }
+    func wait(while value: UInt32) { _ = try? unsafe Futex.wait(word.rawAddress, while: value, scope: scope) }
 
-    func waiter(while value: UInt32) -> ipc_futex_waiter { unsafe ipc_futex_waiter(word.rawAddress, while: value, scope: .process) }
+    /// For a wait together with words that processes share.
+    func sleepWords(while value: UInt32) -> SleepWords { SleepWords(event: word, eventSeen: value, life: nil, lifeSeen: 0) }
+
+    func waiter(while value: UInt32) -> ipc_futex_waiter { unsafe ipc_futex_waiter(word.rawAddress, while: value, scope: scope) }
 }

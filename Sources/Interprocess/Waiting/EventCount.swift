@@ -45,9 +45,11 @@ enum Barrier {
     static let isRegistered: Bool = (try? ProcessBarrier.register()) != nil
 
     /// The sleeper's half of `SYNC eventcount`.
-    static func beforeLookingAgain() {
-        if isRegistered { try? ProcessBarrier.run() }
+    ///
+    /// - Returns: false if there was none: a filter of system calls has been set up since, and refuses it.
+    static func beforeLookingAgain() -> Bool {
         fullFence()
+        return !isRegistered || (try? ProcessBarrier.run()) != nil
     }
 
     /// To be called by whoever has seen a life word marked, before it acts on that.
@@ -67,22 +69,56 @@ enum Barrier {
 struct Sleeper: Sendable {
     let flags: SharedUInt32
     let event: SharedUInt32
+    private let announced = AnnouncedSleeps()
+
+    init(flags: SharedUInt32, event: SharedUInt32) { (self.flags, self.event) = (flags, event) }
 
     /// Announces that the caller is about to sleep. After this it must look again, and then either sleep while `event` has the returned
     /// value or call ``cancel()``.
     func prepare() -> UInt32 {
-        let seen = event.loadSequential()
-        while true {
-            let old = flags.loadRelaxed()
-            let new = (old & WaitFlags.stateMask) | WaitFlags.sleeping | WaitFlags.attentive | seen << WaitFlags.tagShift
-            guard flags.compareExchange(old, new) else { continue }
-            if old & WaitFlags.attentive == 0 { Barrier.beforeLookingAgain() } else { fullFence() }
-            return seen
+        let (seen, needsBarrier) = announce()
+        if !needsBarrier {
+            fullFence()
+        } else if !Barrier.beforeLookingAgain() {
+            goWithoutBarrier()
+            // The waker may have looked just before, with what it has published still on its way: a millisecond is many times what that takes.
+            sleepThread(for: .milliseconds(1))
+        }
+        return seen
+    }
+
+    /// The first half of ``prepare()``, for who announces several sleeps and then needs one barrier for all of them, or a fence if none needs more.
+    func announce() -> (eventSeen: UInt32, needsBarrier: Bool) {
+        announced.count.withLock { count in
+            count += 1
+            let seen = event.loadSequential()
+            while true {
+                let old = flags.loadRelaxed()
+                let new = (old & WaitFlags.stateMask) | WaitFlags.sleeping | WaitFlags.attentive | seen << WaitFlags.tagShift
+                if flags.compareExchange(old, new) { return (seen, old & WaitFlags.attentive == 0) }
+            }
         }
     }
 
+    /// The barrier was refused: from now on the waker fences.
+    func goWithoutBarrier() { flags.setBits(WaitFlags.fence) }
+
     /// The caller is awake.
-    func cancel() { flags.clearBits(WaitFlags.sleeping) }
+    func cancel() {
+        announced.count.withLock { count in
+            count -= 1
+            if count == 0 { flags.clearBits(WaitFlags.sleeping) }
+        }
+    }
+
+    /// Wakes those of this process who sleep here, since the role has been given up.
+    func wakeOwn() { if announced.count.withLock({ $0 > 0 }) { Waker.alarm(event) } }
+}
+
+/// How many of this process sleep, or are about to: a role has one user, but wait sets may watch it as well. The last tag is right for all of them: whoever
+/// announced with another has an event that has changed since, and does not sleep.
+private final class AnnouncedSleeps: Sendable {
+    let count = Lock(0)
 }
 
 /// The waker's side.
@@ -110,7 +146,8 @@ struct Waker: Sendable {
         let isAwaited = event.loadRelaxed() << WaitFlags.tagShift == seen & ~WaitFlags.stateMask
         if seen & WaitFlags.sleeping != 0, isAwaited, shouldWake() {
             event.add(1)
-            unsafe Futex.wake(event.rawAddress, count: 1)
+            // All: there is one sleeper that lives, but a thread of one that had its role before and died may still stand in the kernel's queue.
+            unsafe Futex.wake(event.rawAddress)
             needless = 0
         } else if seen & WaitFlags.stateMask == WaitFlags.open | WaitFlags.attentive {
             needless &+= 1
@@ -136,9 +173,26 @@ struct SleepWords: Sendable {
     let eventSeen: UInt32
     let life: SharedUInt32?
     let lifeSeen: UInt32
+    /// When to look again although nothing has changed.
+    var lookAgain: MonotonicInstant?
+
+    /// The earlier of `deadline` and ``lookAgain``.
+    func earlier(_ deadline: Deadline) -> Deadline {
+        guard let lookAgain else { return deadline }
+        return Deadline(deadline.instant.map { min($0, lookAgain) } ?? lookAgain)
+    }
 
     /// Whether one of the words has changed, so that there is no need to sleep.
     var haveChanged: Bool { event.loadAcquire() != eventSeen || life.map { $0.loadAcquire() != lifeSeen } ?? false }
+
+    /// How many words they are.
+    var count: Int { life == nil ? 1 : 2 }
+
+    /// By a thread that slept on the words for somebody who does not wait any more: a wake-up of one that came to it is another's.
+    func passOn() {
+        if event.loadAcquire() != eventSeen { unsafe Futex.wake(event.rawAddress) }
+        if let life, life.loadAcquire() != lifeSeen { unsafe Futex.wake(life.rawAddress) }
+    }
 
     /// Adds the words for a wait on many.
     func append(to words: inout [ipc_futex_waiter]) {
@@ -148,6 +202,7 @@ struct SleepWords: Sendable {
 
     /// Sleeps until one of the words changes or the deadline passes.
     func sleep(until deadline: Deadline) {
+        let deadline = earlier(deadline)
         // Errors cannot happen here but for a kernel without the call, which the keeper has found out; the caller looks at the words in any
         // case.
         if let life {

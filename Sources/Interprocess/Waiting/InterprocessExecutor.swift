@@ -51,12 +51,20 @@ public final class InterprocessExecutor: TaskExecutor, Sendable {
         unsafe main.enqueue(UnownedJob(job), executor: asUnownedTaskExecutor())
     }
 
+    /// The words that one suspended call may have: those of one call of the kernel, but for the thread's own.
+    static let mostWords = Futex.maximumWords - 1
+
     enum Outcome: Sendable { case changed, deadline, cancelled }
 
     /// Suspends the task until one of the words changes, the deadline passes, or the task is cancelled.
     ///
     /// - Parameter owner: what keeps the words' memory mapped.
     func wait(on words: SleepWords, of owner: any AnyObject & Sendable, until deadline: Deadline) async -> Outcome {
+        await wait(onAnyOf: [words], of: owner, until: words.earlier(deadline))
+    }
+
+    /// As ``wait(on:of:until:)``, for at most ``mostWords`` words in all.
+    func wait(onAnyOf words: [SleepWords], of owner: any AnyObject & Sendable, until deadline: Deadline) async -> Outcome {
         let wait = AsyncWait(words: words, owner: owner, deadline: deadline)
         return await withTaskCancellationHandler {
             unsafe await withUnsafeContinuation { continuation in
@@ -82,7 +90,8 @@ public final class InterprocessExecutor: TaskExecutor, Sendable {
 
 /// One suspended call.
 private final class AsyncWait: Sendable {
-    let words: SleepWords
+    let words: [SleepWords]
+    let wordCount: Int
     /// Keeps the words mapped while the loop may read them.
     private let owner: Lock<(any AnyObject & Sendable)?>
     let deadline: Deadline
@@ -94,8 +103,10 @@ private final class AsyncWait: Sendable {
         case finished(InterprocessExecutor.Outcome)
     }
 
-    init(words: SleepWords, owner: any AnyObject & Sendable, deadline: Deadline) {
+    init(words: [SleepWords], owner: any AnyObject & Sendable, deadline: Deadline) {
         self.words = words
+        wordCount = words.reduce(0) { $0 + $1.count }
+        precondition(wordCount <= InterprocessExecutor.mostWords)
         self.owner = Lock(owner)
         self.deadline = deadline
     }
@@ -134,6 +145,8 @@ private final class AsyncWait: Sendable {
         unsafe continuation?.resume(returning: outcome)
     }
 
+    var wordsHaveChanged: Bool { words.contains { $0.haveChanged } }
+
     var isFinished: Bool {
         state.withLock { if case .finished = $0 { true } else { false } }
     }
@@ -141,13 +154,15 @@ private final class AsyncWait: Sendable {
 
 /// A thread that runs jobs and otherwise sleeps on the words of the waits that it has admitted.
 private final class WaitLoop: Sendable {
-    /// Each wait has two words at most, and the loop one of its own.
-    private static let mostWaits = (Futex.maximumWords - 1) / 2
-
     private struct State {
         var jobs: [UnownedJob] = []
         var waits: [AsyncWait] = []
         var isStarted = false
+
+        func hasRoom(for wait: AsyncWait) -> Bool {
+            // The loop has a word of its own.
+            waits.reduce(wait.wordCount) { $0 + $1.wordCount } <= InterprocessExecutor.mostWords
+        }
     }
 
     private let state = Lock(State())
@@ -166,8 +181,8 @@ private final class WaitLoop: Sendable {
     /// Takes the wait if there is room.
     func admit(_ wait: AsyncWait, executor: UnownedTaskExecutor) -> Bool {
         let isAdmitted = state.withLock { state in
-            if state.waits.count >= Self.mostWaits { state.waits.removeAll { $0.isFinished } }
-            guard state.waits.count < Self.mostWaits else { return false }
+            // Those that are finished are taken off by the thread alone: a wake-up may be on its way to it that it has to pass on.
+            guard state.hasRoom(for: wait) else { return false }
             state.waits.append(wait)
             unsafe start(&state, executor)
             return true
@@ -213,8 +228,12 @@ private final class WaitLoop: Sendable {
             var someEnded = false
             for wait in waits {
                 // One that was cancelled keeps its owner until it is taken off the list below.
-                if wait.isFinished { continue }
-                if wait.words.haveChanged {
+                if wait.isFinished {
+                    // The wake-up that it would have answered may have come to this thread alone.
+                    for words in wait.words { words.passOn() }
+                    continue
+                }
+                if wait.wordsHaveChanged {
                     wait.finishAndLetGo(.changed)
                     someEnded = true
                 } else if let instant = wait.deadline.instant {
@@ -225,7 +244,7 @@ private final class WaitLoop: Sendable {
                         first = min(first ?? instant, instant)
                     }
                 }
-                wait.words.append(to: &words)
+                for some in wait.words { some.append(to: &words) }
             }
             if someEnded || waits.contains(where: { $0.isFinished }) {
                 state.withLock { $0.waits.removeAll { $0.isFinished } }

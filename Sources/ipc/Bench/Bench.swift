@@ -7,10 +7,10 @@ struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure the library beside its rivals and the machine's floors.",
         discussion: """
-            Every case runs in two fresh processes pinned to their processors. The cases take turns in every round, so that what else the \
+            Every case runs in fresh processes, pinned to their processors. The cases take turns in every round, so that what else the \
             machine does falls on all of them: compare figures of one run, and ratios before figures.
             """,
-        subcommands: [Queue.self, HandoffBench.self, DeathBench.self])
+        subcommands: [Queue.self, HandoffBench.self, Locks.self, Messaging.self, DeathBench.self])
 
     /// `ipc bench queue`.
     struct Queue: ParsableCommand {
@@ -19,7 +19,7 @@ struct Bench: ParsableCommand {
 
         @OptionGroup var options: BenchOptions
 
-        func run() throws { try BenchmarkSuite.queue.runAndReport(options) }
+        func run() throws { try BenchmarkSuite.queue.runAndReport(options.settings(), options) }
     }
 
     /// `ipc bench handoff`.
@@ -29,28 +29,81 @@ struct Bench: ParsableCommand {
 
         @OptionGroup var options: BenchOptions
 
-        func run() throws { try BenchmarkSuite.handoff.runAndReport(options) }
+        func run() throws { try BenchmarkSuite.handoff.runAndReport(options.settings(), options) }
+    }
+
+    /// `ipc bench locks`.
+    struct Locks: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Locks, alone and contended, condition variable and barrier: what the machine has, side by side.")
+
+        @OptionGroup var options: BenchOptions
+
+        func run() throws { try BenchmarkSuite.locks.runAndReport(options.settings(), options, rivals: [.boostLocks]) }
+    }
+
+    /// `ipc bench messaging`.
+    struct Messaging: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Several senders, several receivers, topics, request and reply, wake-ups: beside the rivals that are built here.",
+            discussion:
+                "Benchmarks/Peers/build installs the rivals' libraries and builds their cases. Those that are missing are named at the end."
+        )
+
+        @OptionGroup var options: BenchOptions
+
+        @Flag(help: "Leave all processes where the kernel puts them, instead of pinning each to a processor.")
+        var unpinned = false
+
+        func run() throws {
+            if unpinned && options.pin != nil { throw usageFailure("--unpinned and --pin exclude each other: leave one of them out") }
+            var settings = try options.settings()
+            settings.isUnpinned = unpinned
+            try BenchmarkSuite.messaging.runAndReport(settings, options, rivals: MessagingRival.programs)
+        }
     }
 }
 
 extension BenchmarkSuite {
-    /// What every suite's command does.
-    fileprivate func runAndReport(_ options: BenchOptions) throws {
-        let settings = try options.settings()
-        guard comparisons.contains(where: { settings.metrics.contains($0.metric) }) else {
-            let measured = Set(comparisons.map(\.metric.rawValue)).sorted().joined(separator: ", ")
-            throw usageFailure("--metric \(options.metric ?? ""): this suite measures \(measured)")
+    /// That there is something to measure, each case by its name.
+    private func check(_ selection: BenchmarkSelection, _ options: BenchOptions) throws {
+        func list<Name: Comparable>(_ names: some Sequence<Name>) -> String where Name: Hashable {
+            Set(names).sorted().map { "\($0)" }.joined(separator: ", ")
         }
+        guard comparisons.contains(where: { selection.metrics.contains($0.metric) }) else {
+            throw usageFailure("--metric \(options.metric ?? ""): this suite measures \(list(comparisons.map(\.metric.rawValue)))")
+        }
+        let measured = comparisons.filter { selection.metrics.contains($0.metric) }
+        for size in selection.sizes ?? [] where !measured.contains(where: { $0.size == size }) {
+            throw usageFailure("--size \(size): here messages have \(list(measured.map(\.size))) bytes")
+        }
+        let names = measured.flatMap(\.contenders).map(\.name)
+        for name in selection.cases ?? [] where !names.contains(name) {
+            throw usageFailure("--case \(name): the cases here are \(list(names))")
+        }
+        guard comparisons.contains(where: selection.includes) else {
+            throw usageFailure("--case \(options.cases ?? "") is not measured with --size \(options.size ?? "")")
+        }
+    }
+
+    /// What every suite's command does.
+    ///
+    /// - Parameter rivals: programs that are measured where they have been built.
+    fileprivate func runAndReport(_ settings: BenchmarkSettings, _ options: BenchOptions, rivals: [PeerProgram] = []) throws {
+        try check(settings.selection, options)
         let destination = try BenchDestination(json: options.json)
         if isDebugBuild {
             TextOutput.standardError("ipc: this is a debug build; its figures say nothing (swift build -c release)\n")
         }
-        if settings.processors.0 == settings.processors.1 {
+        if settings.processors.0 == settings.processors.1 && !settings.isUnpinned {
             TextOutput.standardError("ipc: this process may run on one processor only; what needs two is left out\n")
         }
         do {
-            let measurements = try BenchmarkRun(suite: self, settings: settings, progress: BenchmarkProgress()).measure()
-            try destination.write(BenchmarkReport(suite: name, measurements: measurements))
+            let outcome = try BenchmarkRun(suite: self, settings: settings, progress: BenchmarkProgress()).measure()
+            try destination.write(BenchmarkReport(suite: name, measurements: outcome.measurements))
+            for sentence in outcome.leftOut + [PeerProgram.missing(rivals)].compactMap(\.self) {
+                TextOutput.standardError("ipc: \(sentence)\n")
+            }
         } catch {
             throw runFailure("\(error)")
         }

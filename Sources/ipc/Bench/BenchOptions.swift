@@ -16,6 +16,14 @@ struct BenchOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Measure only these, separated by commas (\(Metric.names)).", valueName: "metrics"))
     var metric: String?
 
+    @Option(
+        name: .customLong("case"),
+        help: ArgumentHelp("Measure only these cases, separated by commas (the names in the table).", valueName: "names"))
+    var cases: String?
+
+    @Option(help: ArgumentHelp("Measure only messages of so many bytes, separated by commas.", valueName: "bytes"))
+    var size: String?
+
     @Flag(help: "Three short rounds: to see that all works, not for figures.")
     var quick = false
 
@@ -28,7 +36,26 @@ struct BenchOptions: ParsableArguments {
             }
             count = given
         }
-        return BenchmarkSettings(processors: try processors(), metrics: try metrics(), rounds: count, roundTime: quick ? 15e6 : 60e6)
+        let processors = try processors()
+        return BenchmarkSettings(
+            processors: processors, groupProcessors: pin == nil ? try Processor.allowed() : [processors.0, processors.1],
+            selection: BenchmarkSelection(metrics: try metrics(), cases: names(of: cases), sizes: try sizes()), rounds: count,
+            roundTime: quick ? 15e6 : 60e6)
+    }
+
+    private func names(of list: String?) -> Set<String>? {
+        list.map { Set($0.split(separator: ",", omittingEmptySubsequences: false).map(String.init)) }
+    }
+
+    private func sizes() throws -> Set<Int>? {
+        guard let size else { return nil }
+        return Set(
+            try size.split(separator: ",", omittingEmptySubsequences: false).map { number in
+                guard let number = Int(number), number >= 0 else {
+                    throw usageFailure("--size \(size): numbers of bytes are needed, as in --size 8,64")
+                }
+                return number
+            })
     }
 
     private func metrics() throws -> Set<Metric> {

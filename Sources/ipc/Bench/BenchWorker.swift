@@ -1,7 +1,7 @@
 import ArgumentParser
 import CBenchmarkPeers
 
-/// One side of one measurement, in a process of its own. Started by ``WorkerPair`` only.
+/// One side of one measurement, in a process of its own. Started by ``WorkerGroup`` only.
 struct BenchWorker: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench-worker", abstract: "One side of a measurement; started by `ipc bench`.", shouldDisplay: false)
@@ -16,7 +16,7 @@ struct BenchWorker: AsyncParsableCommand {
     func run() async throws {
         guard let suite = BenchmarkSuite.all.first(where: { $0.name == suite }), suite.comparisons.indices.contains(comparison),
             let contender = suite.comparisons[comparison].contenders.first(where: { $0.name == contender }),
-            let body = side == 0 ? contender.near : contender.far
+            let body = side < suite.comparisons[comparison].nearCount ? contender.near : contender.far
         else { throw usageFailure("bench-worker: there is no such case") }
         let memory: BenchmarkSide
         do {

@@ -13,8 +13,20 @@ enum Metric: String, Sendable, CaseIterable {
     case wakeup
     /// One direction of a ping-pong in which both sides block.
     case `switch`
-    /// Taking and giving back.
+    /// Taking and giving back, by a process alone.
     case pair
+    /// Taking, counting and giving back, by two processes that do nothing else; of both together.
+    case contended
+    /// Two processes meet, both waiting for the other.
+    case meeting
+    /// A message that one receives and several send.
+    case manyToOne = "many-to-one"
+    /// A message that one of several receives and one of several sends.
+    case manyToMany = "many-to-many"
+    /// A message that one sends and all of several receive.
+    case topic
+    /// A request there and a reply of the same size back.
+    case request = "request-reply"
     /// System calls per message.
     case syscalls
 
@@ -22,20 +34,31 @@ enum Metric: String, Sendable, CaseIterable {
     var operationsPerTurn: Double { self == .switch ? 2 : 1 }
 
     /// The turns that one sample covers.
-    func turnsPerSample(size: Int) -> Int { self == .perMessage ? Int(bench_messages_per_sample(UInt64(size))) : 1 }
+    func turnsPerSample(size: Int) -> Int {
+        switch self {
+        case .perMessage, .manyToOne, .manyToMany, .topic: Int(bench_messages_per_sample(UInt64(size)))
+        // A pair costs little more than reading the counter; of contention there are no samples, only the whole.
+        case .pair, .contended: Int(BENCH_CHUNK)
+        default: 1
+        }
+    }
 
     /// A round's figure is the median of averages over this many samples in a row. Streams run ahead and catch up in bursts, so that only
     /// an average over more than a ring holds says what a message costs; and a counter that advances in steps of ten nanoseconds (AMD's)
     /// says little about one round trip.
     var samplesPerAverage: Int {
         switch self {
-        case .roundTrip, .perMessage: 16
+        case .roundTrip, .request, .perMessage: 16
         case .throughput: 4
         default: 1
         }
     }
 
-    var isStream: Bool { self == .perMessage || self == .throughput }
+    /// Messages of which the table says how many bytes they are in a second.
+    var isStream: Bool { self == .perMessage || self == .throughput || self == .topic }
+
+    /// Whether the sides share the turns. Then there are no samples, only the whole, from the first beginning to the last end.
+    var isShared: Bool { self == .contended || self == .manyToOne || self == .manyToMany || self == .topic }
 
     /// All of them, for people.
     static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
@@ -43,13 +66,20 @@ enum Metric: String, Sendable, CaseIterable {
     var unit: String { self == .syscalls ? "calls" : "ns" }
 }
 
-/// Which processors the two sides run on.
+/// Which processors the sides run on.
 enum Placement: String, Sendable {
     case sameCore = "same-core"
     case twoCores = "two-cores"
+    /// One side after the other on the processors that this process may use, from the first again when they are used up.
+    case inTurn = "in-turn"
+    /// Where the kernel puts them.
+    case unpinned
+    /// There is one side only.
+    case oneProcess = "one-process"
 }
 
-/// One way to do what a ``Comparison`` asks. Its two sides run in two fresh processes of this program.
+/// One way to do what a ``Comparison`` asks. Its sides run in fresh processes of this program, ``Comparison/nearCount`` of the near one and
+/// ``Comparison/farCount`` of the far one.
 struct Contender: Sendable {
     /// Runs one side: sets up, ``BenchmarkSide/start()``, `count` turns, ``BenchmarkSide/stop()``. A thrown error ends the run with its
     /// description.
@@ -65,14 +95,29 @@ struct Contender: Sendable {
     var near: Body
     /// The other side; nil where one process does all.
     var far: Body?
+    /// What runs the sides in place of this program; see ``PeerProgram``.
+    var program: PeerProgram?
+    /// What that program is to do.
+    var operation = ""
+    /// Whether that program is started once and starts the sides itself.
+    var launchesSides = false
+    /// What has to run meanwhile.
+    var service: PeerService?
+    /// Whether the run goes on without it where it fails: not everybody has it.
+    var isOptional = false
 }
 
 /// Contenders for one question, measured in turn in every round.
 struct Comparison: Sendable {
     var metric: Metric
+    /// What is taken or met at, where one metric is measured of several things.
+    var subject = ""
     /// Bytes of a message; 0 where there is none.
     var size: Int
     var placement: Placement
+    /// Processes on the near side, and on the far side where there is one.
+    var nearCount = 1
+    var farCount = 1
     /// The contender whose median is 1 in the column `ratio`: the floor, or the rival to beat.
     var baseline: String
     var contenders: [Contender]
@@ -84,7 +129,7 @@ struct BenchmarkSuite: Sendable {
     var comparisons: [Comparison]
 
     /// Every suite, for the worker processes, which find their case by its name.
-    static let all = [queue, handoff]
+    static let all = [queue, handoff, locks, messaging]
 }
 
 /// The part of the shared memory that belongs to the mechanism. It is zero at the start of every round.

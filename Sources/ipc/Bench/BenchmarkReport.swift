@@ -8,14 +8,14 @@ struct BenchmarkReport {
     /// JSON Lines: one object for each contender of each comparison.
     var jsonLines: String {
         measurements.map { measurement in
-            let figures: [(String, Double)] = [
+            let figures: [(String, Double?)] = [
                 ("min", measurement.minimum), ("median", measurement.median), ("p99", measurement.percentile(99)),
                 ("p999", measurement.percentile(99.9)), ("cpu", measurement.processorTime),
             ]
             return """
-                {"suite":"\(suite)","case":"\(measurement.contender)","placement":"\(measurement.placement.rawValue)",\
+                {"suite":"\(suite)",\(measurement.subject.isEmpty ? "" : "\"subject\":\"\(measurement.subject)\",")"case":"\(measurement.contender)","placement":"\(measurement.placement.rawValue)",\
                 "size":\(measurement.size),"metric":"\(measurement.metric.rawValue)","unit":"\(measurement.metric.unit)",\
-                \(figures.map { "\"\($0.0)\":\(formatted($0.1, digits: 3))" }.joined(separator: ",")),"rounds":\(measurement.rounds)}
+                \(figures.map { "\"\($0.0)\":\($0.1.map { formatted($0, digits: 3) } ?? "null")" }.joined(separator: ",")),"rounds":\(measurement.rounds)}
 
                 """
         }.joined()
@@ -26,16 +26,17 @@ struct BenchmarkReport {
         var result = ""
         var rest = measurements[...]
         while let first = rest.first {
-            let rows = rest.prefix { $0.metric == first.metric && $0.placement == first.placement }
+            let rows = rest.prefix { $0.metric == first.metric && $0.subject == first.subject && $0.placement == first.placement }
             rest = rest.dropFirst(rows.count)
-            result += "\n\(first.metric.heading), \(first.placement == .sameCore ? "both on one core" : "on two cores"):\n"
+            let subject = first.subject.isEmpty ? "" : ", \(first.subject)"
+            result += "\n\(first.metric.heading)\(subject), \(first.placement.heading):\n"
             result += table(of: Array(rows))
         }
         result += """
 
             min and median: of the rounds' own figures, the best and the middle one; rounds: \(measurements.first?.rounds ?? 0).
             p99, p99.9: over all samples.
-            cpu: processor time of both sides per operation. ratio: to the row with 1.00 in the same round, the middle one.
+            cpu: processor time of all sides per operation. ratio: to the row with 1.00 in the same round, the middle one.
 
             """
         return result
@@ -49,12 +50,13 @@ struct BenchmarkReport {
             func number(_ title: String, _ value: String) { columns.append(Column(title: title, value: value, align: .right)) }
             number("min", time(row.minimum))
             number("median", time(row.median))
-            number("p99", time(row.percentile(99)))
-            number("p99.9", time(row.percentile(99.9)))
+            number("p99", row.percentile(99).map(time) ?? "")
+            number("p99.9", row.percentile(99.9).map(time) ?? "")
             number("cpu", time(row.processorTime))
             if rows.contains(where: { $0.metric.isStream && $0.size >= 1024 }) {
                 number("GB/s", row.size >= 1024 && row.median > 0 ? formatted(Double(row.size) / row.median, digits: 1) : "")
             }
+            if row.metric == .contended { number("M/s", row.median > 0 ? formatted(1000 / row.median, digits: 2) : "") }
             number("ratio", ratio(of: row))
             return columns
         }
@@ -63,7 +65,8 @@ struct BenchmarkReport {
 
     private func ratio(of row: Measurement) -> String {
         let baseline = measurements.first {
-            $0.metric == row.metric && $0.size == row.size && $0.placement == row.placement && $0.contender == row.baseline
+            $0.metric == row.metric && $0.subject == row.subject && $0.size == row.size && $0.placement == row.placement
+                && $0.contender == row.baseline
         }
         return row.ratio(to: baseline).map { formatted($0, digits: 2) } ?? ""
     }
@@ -87,7 +90,25 @@ extension Metric {
         case .wakeup: "Waking a parked process"
         case .switch: "Switch between two blocking processes, one direction"
         case .pair: "Taking and giving back"
+        case .contended: "Taking, counting and giving back by two that do nothing else"
+        case .meeting: "Meeting"
+        case .manyToOne: "One message from several senders to one receiver"
+        case .manyToMany: "One message from several senders to several receivers"
+        case .topic: "One message of a topic, to all its subscribers"
+        case .request: "Request and reply"
         case .syscalls: "System calls per message"
+        }
+    }
+}
+
+extension Placement {
+    fileprivate var heading: String {
+        switch self {
+        case .sameCore: "both on one core"
+        case .twoCores: "on two cores"
+        case .inTurn: "on the processors in turn"
+        case .unpinned: "where the kernel puts them"
+        case .oneProcess: "one process"
         }
     }
 }

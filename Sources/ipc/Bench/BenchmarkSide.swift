@@ -21,12 +21,22 @@ struct BenchmarkSide: Sendable {
     func objectName(_ suffix: String) -> String { unsafe "bench-\(String(pointer.pointee.control.pointee.token, radix: 36))-\(suffix)" }
     /// The near side's: has the file removed also when this process is ended by a signal.
     func own(_ file: FilePath) { unsafe file.withPlatformString { unsafe bench_own_file($0) } }
-    var isNear: Bool { unsafe pointer.pointee.index == 0 }
+    var isNear: Bool { unsafe bench_is_near(pointer) }
+    /// Which of the processes on the same side this is.
+    var member: Int { unsafe Int(bench_member(pointer)) }
+    /// Processes on the near side.
+    var nearCount: Int { unsafe Int(pointer.pointee.control.pointee.near_sides) }
+    /// Processes on the far side.
+    var farCount: Int { unsafe Int(bench_far_sides(pointer)) }
 
     /// What the coordinator made for this side: see ``SideDescriptors``.
     func descriptor(_ index: Int) -> FileDescriptor { FileDescriptor(rawValue: CInt(Int(BENCH_INPUT) + index)) }
 
-    /// Waits for the other side; the measurement begins.
+    /// Waits for all sides, as often as wanted before the measurement or after it.
+    func meet() { unsafe bench_meet(pointer) }
+    /// Waits until all sides have stopped: for objects that nobody may close earlier.
+    func leave() { unsafe bench_leave(pointer) }
+    /// Waits for all sides; the measurement begins.
     func start() { unsafe bench_start(pointer) }
     /// The measurement is over.
     func stop() { unsafe bench_stop(pointer) }

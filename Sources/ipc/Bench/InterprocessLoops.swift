@@ -19,7 +19,7 @@ enum InterprocessLoops {
         return try Receiver<M>(from: name, capacity: side.capacity / (MemoryLayout<M>.stride + 8), strategy: strategy)
     }
 
-    private static func own(_ side: BenchmarkSide, _ suffix: String) throws -> ObjectName {
+    static func own(_ side: BenchmarkSide, _ suffix: String) throws -> ObjectName {
         let name = side.objectName(suffix)
         if side.isNear { side.own(ObjectDirectory.user.path.appending(name)) }
         return try ObjectName(name)

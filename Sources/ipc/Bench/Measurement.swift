@@ -3,6 +3,7 @@ import Histogram
 /// All rounds of one contender.
 struct Measurement {
     let metric: Metric
+    let subject: String
     let size: Int
     let placement: Placement
     let contender: String
@@ -14,6 +15,7 @@ struct Measurement {
 
     init(_ contender: Contender, in comparison: Comparison) {
         metric = comparison.metric
+        subject = comparison.subject
         size = comparison.size
         placement = comparison.placement
         self.contender = contender.name
@@ -39,8 +41,11 @@ struct Measurement {
     /// Of the middle round.
     var median: Double { times.middle }
     var processorTime: Double { processorTimes.middle }
-    /// Over the samples of all rounds.
-    func percentile(_ percent: Double) -> Double { Double(samples.valueAtPercentile(percent)) / 1000 }
+    /// Over the samples of all rounds; nil where only the whole was measured.
+    func percentile(_ percent: Double) -> Double? {
+        guard samples.totalCount > 0 else { return nil }
+        return Double(samples.valueAtPercentile(percent)) / 1000
+    }
 }
 
 extension [Double] {

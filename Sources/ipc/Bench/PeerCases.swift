@@ -14,6 +14,9 @@ extension Contender {
         Contender(name: "floor-memcpy", area: .rings(capacity: capacity, directions: 1), near: { unsafe bench_copy($0.pointer) }, far: nil)
     }
 
+    /// A copy of a request and one of its reply, which a large call cannot do without unless it is made in place.
+    static let copyBothWays = Contender(name: "floor-two-memcpy", near: { unsafe bench_copy_both_ways($0.pointer) }, far: nil)
+
     /// The ways to carry messages.
     struct Channel: Sendable {
         let name: String
@@ -55,6 +58,9 @@ extension Contender {
         static let systemVSemaphore = Signal(name: "sysv-semaphore", kind: BENCH_SYSV_SEMAPHORE)
         static let futex = Signal(name: "futex", kind: BENCH_FUTEX)
         static let mutex = Signal(name: "pthread-mutex", kind: BENCH_PTHREAD_MUTEX)
+        /// The same in a suite of condition variables.
+        static let robustCondition = Signal(name: "pthread-condition-robust", kind: BENCH_PTHREAD_MUTEX)
+        static let condition = Signal(name: "pthread-condition", kind: BENCH_PTHREAD_CONDITION)
     }
 
     /// A ping-pong of two processes that block.

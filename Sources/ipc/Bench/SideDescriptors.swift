@@ -24,6 +24,32 @@ struct SideDescriptors: Sendable {
         try make("eventfd") { unsafe bench_make_eventfds(&$0) }
     }
 
+    /// A POSIX message queue in each direction, with ten messages of room. An unprivileged program may have messages of 8 KiB.
+    @Sendable static func messageQueues(size: Int) throws -> SideDescriptors {
+        try make("mq_open") { unsafe bench_make_queues(&$0, UInt64(size)) }
+    }
+
+    /// A pair of connected unix datagram sockets.
+    @Sendable static func datagrams(size: Int) throws -> SideDescriptors {
+        try make("socketpair") { unsafe bench_make_datagrams(&$0) }
+    }
+
+    /// As many pairs of connected unix stream sockets as there are subscribers; all of the near side inherit all of theirs.
+    static func fan(to subscribers: Int, size: Int) throws -> SideDescriptors {
+        var all = SideDescriptors()
+        do {
+            for _ in 0..<subscribers {
+                let pair = try sockets(size: size)
+                all.near.append(pair.near[0])
+                all.far.append(pair.far[0])
+            }
+        } catch {
+            all.close()
+            throw error
+        }
+        return all
+    }
+
     private static func make(_ call: String, _ body: (inout bench_descriptors) -> CInt) throws -> SideDescriptors {
         var made = bench_descriptors()
         let status = body(&made)

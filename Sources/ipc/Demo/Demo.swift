@@ -6,7 +6,15 @@ import SystemPackage
 /// `ipc demo`.
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Stream a file through shared memory, kill the sender in the middle, and carry on.",
+        abstract: "Show what holds when processes are killed: a stream of messages, or a game of turns.",
+        discussion: "Without another word 'ipc demo' is 'ipc demo queue'.", subcommands: [QueueDemo.self, HandoffDemo.self],
+        defaultSubcommand: QueueDemo.self)
+}
+
+/// `ipc demo queue`, and `ipc demo` without another word.
+struct QueueDemo: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "queue", abstract: "Stream a file through shared memory, kill the sender in the middle, and carry on.",
         discussion: """
             Starts a sender and a receiver as two processes and streams a file, repeated up to a gigabyte, from one to the other. \
             Half-way the sender is killed with SIGKILL. The receiver is told of its death, a second sender carries on behind the last \

@@ -9,12 +9,15 @@ struct ProgressBar: ~Copyable {
 
     private let title: String
     private let total: Int
+    /// How an amount is said.
+    private let amount: (Int) -> String
     private let isShown = FileDescriptor.standardError.isTerminal
     private var next = MonotonicInstant.now
 
-    init(_ title: String, of total: Int) {
+    init(_ title: String, of total: Int, as amount: @escaping (Int) -> String = byteCount) {
         self.title = title
         self.total = total
+        self.amount = amount
     }
 
     /// Shows it anew, not more often than can be seen.
@@ -23,7 +26,7 @@ struct ProgressBar: ~Copyable {
         next = MonotonicInstant.now.advanced(by: Self.interval)
         let filled = total == 0 ? 0 : Int(Double(done) / Double(total) * Double(Self.width))
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: max(0, Self.width - filled))
-        Output.standardError("\r\(title) [\(bar)] \(byteCount(done)) of \(byteCount(total))    ")
+        Output.standardError("\r\(title) [\(bar)] \(amount(done)) of \(amount(total))    ")
     }
 
     /// Takes the line away, so that nothing of it is left above the results.

@@ -108,10 +108,10 @@ extension InterprocessError {
 }
 
 extension ObjectDetails {
-    /// "queue of UInt64", "queue of bytes", "segment".
+    /// "queue of UInt64", "queue of bytes", "latest value of Reading", "segment".
     var kindText: String {
-        guard header.kind == .queue else { return "\(header.kind)" }
-        return header.element.size == 0 ? "queue of bytes" : "queue of \(header.element.identifier)"
+        guard [.queue, .latestValue, .topic, .variable].contains(header.kind) else { return "\(header.kind)" }
+        return header.element.size == 0 ? "\(header.kind) of bytes" : "\(header.kind) of \(header.element.identifier)"
     }
 }
 

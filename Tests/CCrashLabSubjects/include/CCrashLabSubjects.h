@@ -35,7 +35,30 @@ uint32_t subject_counted(const void *memory);
 // As subject_await_count, but wrong: it does not look again after it has set the flag.
 void subject_await_count_blindly(void *memory, uint32_t number);
 
+// Counts in thousands of instructions, with a system call after each hundred of the count.
+void subject_go_far(void *memory, int counts);
+uint64_t subject_gone(const void *memory);
+
 // Adds one to a number. Wrong: in two steps.
 void subject_add(void *memory, int wrong);
+
+// A lock with the holder's process id, and a number that is added to under it. Waits for a few milliseconds only; whether it was added. Who is dead loses the lock. Wrong: so does who is slow.
+int subject_lease_add(void *memory, int wrong);
+uint64_t subject_lease_sum(const void *memory);
+
+// Whether the C library tells that the mutex's holder has died; makes it usable then.
+int subject_mutex_tells_death(void *memory);
+
+// A copy that is never given back.
+char *subject_copy(const char *text);
+
+// A lock of a file, taken and given back; `memory` is changed meanwhile. Wrong: by flock(2), which a forked child holds too.
+int subject_file_lock(const char *path, void *memory, int wrong);
+
+// Waits until the count has reached the number. Wrong: takes being interrupted for being woken.
+void subject_await_count_interrupted(void *memory, uint32_t number, int wrong);
+
+// Under a lock that does not say whose it is: gives the file its size. 0 or a negative errno. Wrong: on failure the lock stays taken.
+int subject_resize(const char *path, void *memory, int wrong);
 
 #endif

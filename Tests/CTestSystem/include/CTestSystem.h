@@ -17,6 +17,9 @@ int test_fork_orphan(int (*body)(void *), void *context);
 // As `test_fork`, but on the forked thread.
 int test_fork_same_thread(int (*body)(void *), void *context);
 
+// fork(2), for a process of one thread that forks on from its children.
+pid_t test_fork_plain(void);
+
 // Sends a copy of `descriptor` over the unix socket `socket`, and receives one; 0 or the descriptor, or -errno.
 int test_send_descriptor(int socket, int descriptor);
 int test_receive_descriptor(int socket);
@@ -31,5 +34,24 @@ int test_pipe(int ends[2]);
 // Mounts a tmpfs of `size` ("1m") at `path`; 0 or -errno.
 int test_mount_tmpfs(const char *path, const char *size);
 int test_unmount(const char *path);
+
+// Makes the system call `number`; its result, or -errno.
+long test_system_call(long number, long a, long b, long c, long d, long e, long f);
+
+// The number of a system call by its name, for this processor by <sys/syscall.h>, and for aarch64 by <asm-generic/unistd.h>; -1 if it is not one of those
+// that the library names.
+long test_system_call_number(const char *name);
+long test_generic_system_call_number(const char *name);
+
+// Counts the system calls of the calling thread and of those that it starts from now on, by the kernel's tracepoint of this number
+// (events/raw_syscalls/sys_enter/id); a descriptor to read the count from, or -errno. The process is not stopped at its calls, as by a debugger.
+int test_count_system_calls(int tracepoint);
+int64_t test_read_count(int descriptor);
+
+// From now on the calling thread goes before all ordinary ones on its processor, and takes turns with those of its own kind only when it gives way
+// (SCHED_FIFO); 0 or -errno, EPERM without the right to that.
+int test_go_before_others(void);
+
+int test_mount_trace(const char *path);
 
 #endif

@@ -191,7 +191,7 @@ struct DeathTests {
         try await eventually("all are given back") { Set(segment.peers.map(\.id)) == survivors }
         #expect(segment.deathCount == 150)
         var untold = Set(rest.map(\.id))
-        for _ in 0..<32 {
+        for _ in 0..<31 {
             let notice = try await deaths.next()
             #expect(untold.remove(notice.peer) != nil, "\(notice) was told twice, or lives")
         }

@@ -29,6 +29,11 @@ struct Operation: Sendable {
             return Kept(try Segment.open(descriptor: segment.descriptor)) { _ = segment }
         },
         Operation(name: "send", existing: []) { Kept(side: try Sender<UInt64>(to: "queue", options: QueueOptions(directory: $0))) },
+        Operation(name: "latest value", existing: []) { directory in
+            let latest = try LatestValue(named: "latest", initial: 5, options: SynchronizationOptions(directory: directory))
+            try latest.store(6)
+            return latest
+        },
         Operation(name: "receive", existing: []) { Kept(side: try ByteReceiver(from: "queue", options: QueueOptions(directory: $0))) },
     ]
 }

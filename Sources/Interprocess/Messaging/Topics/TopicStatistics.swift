@@ -1,0 +1,39 @@
+/// Who takes part in a topic, and how far they are. May have changed when it is read.
+public struct TopicStatistics: Sendable, Equatable {
+    /// Messages that were published since the topic was made.
+    public let published: UInt64
+    public let publishers: Int
+    public let losslessSubscribers: Int
+    public let lossySubscribers: Int
+    /// How many messages the subscriber that is furthest behind has yet to read; nil without subscribers. One that is lossy may have missed some of them already.
+    public let mostBehind: UInt64?
+    /// Messages that those lossy subscribers have missed that are there now.
+    public let missed: UInt64
+    /// Places for messages that are in use: in the log, on loan, held, or ready for a publisher's next message.
+    public let places: Int
+    /// Of these and the free ones, places whose message a subscriber holds.
+    public let heldPlaces: Int
+
+    init(_ topic: TopicCore) {
+        let log = topic.log
+        let tail = (try? log.firstUnused()) ?? log.tail.loadAcquire()
+        published = log.sequence(tail)
+        var (counts, behind, missed) = ([TopicPeer.Kind: Int](), UInt64?.none, UInt64(0))
+        for slot in 0..<topic.shape.peers {
+            let peer = topic.words.peer(slot)
+            guard let kind = TopicPeer.Role(word: peer.role.loadSequential()).kind else { continue }
+            counts[kind, default: 0] += 1
+            guard kind != .publisher else { continue }
+            let cursor = peer.cursor.loadAcquire()
+            behind = max(behind ?? 0, cursor < tail ? tail - cursor : 0)
+            if kind == .lossy { missed &+= peer.missed.loadAcquire() }
+        }
+        publishers = counts[.publisher] ?? 0
+        losslessSubscribers = counts[.lossless] ?? 0
+        lossySubscribers = counts[.lossy] ?? 0
+        mostBehind = behind
+        self.missed = missed
+        heldPlaces = (0..<topic.chunks.count).count { topic.chunks.readerCount($0) > 0 }
+        places = (0..<topic.chunks.count).count { !topic.chunks.current($0).isFree || topic.chunks.readerCount($0) > 0 }
+    }
+}

@@ -1,0 +1,189 @@
+import InterprocessSystem
+
+extension Server {
+    /// Replies to calls with what `body` makes of their requests, up to `concurrency` of them at once, each in a task of its own, until the server is stopped or this task is cancelled. Blocks no thread.
+    ///
+    /// When the caller of one is gone (it gave up, ran out of time, or died), its task is cancelled; when this task is, all of them are. If `body` throws, the caller gets it as ``CallError/failed(_:)``; see ``serve(_:)``. Of a
+    /// `CancellationError` it gets ``CallError/unanswered``.
+    ///
+    /// - Throws: ``ServeError`` `cancelled`, `noSpace`, `detached`, `damaged`; after all tasks have ended. Who called when there was no room for the reply gets ``CallError/unanswered``.
+    public func run(
+        concurrency: Int = 1, _ body: @escaping @Sendable (Request) async throws -> Reply
+    ) async throws(ServeError) {
+        try await runCalls(concurrency: concurrency) { call in
+            let reply: Reply
+            do {
+                reply = try await body(call.request)
+            } catch {
+                return try call.fail(error)
+            }
+            guard call.isStreamed else { return try call.reply(reply) }
+            try await call.send(reply)
+            try call.finish()
+        }
+    }
+
+    /// As ``run(concurrency:_:)``, with the call itself, for streamed replies and whatever else it can do. If `body` throws before it has ended the call, the caller gets ``CallError/unanswered``.
+    ///
+    /// - Throws: ``ServeError`` as ``run(concurrency:_:)``; `noSpace`, `detached` and `damaged` also if `body` throws them.
+    public func runCalls(
+        concurrency: Int = 1, _ body: @escaping @Sendable (consuming ServerCall<Request, Reply>) async throws -> Void
+    ) async throws(ServeError) {
+        try await runLoop(concurrency) { () async throws(ServeError) -> HeldCall<ServerCall<Request, Reply>>? in
+            guard let call = try await take() else { return nil }
+            let watched = (call.call.index, call.call.state)
+            return HeldCall(call, core, watched, body)
+        }
+    }
+}
+
+extension ByteServer {
+    /// Replies to calls with a copy of what `body` makes of a copy of their requests; as ``Server/run(concurrency:_:)``.
+    ///
+    /// - Throws: ``ServeError`` as there.
+    public func run(
+        concurrency: Int = 1, _ body: @escaping @Sendable ([UInt8]) async throws -> [UInt8]
+    ) async throws(ServeError) {
+        let limit = maximumReplySize
+        try await runCalls(concurrency: concurrency) { call in
+            let reply: [UInt8]
+            do {
+                reply = try await body(call.withRequest { bytes in unsafe bytes.withUnsafeBytes { unsafe Array($0) } })
+                guard reply.count <= limit else { throw ServeError.tooLarge(limit: limit) }
+            } catch {
+                return try call.fail(error)
+            }
+            guard call.isStreamed else { return try call.reply(reply) }
+            try await call.send(reply)
+            try call.finish()
+        }
+    }
+
+    /// As ``Server/runCalls(concurrency:_:)``.
+    ///
+    /// - Throws: ``ServeError`` as there.
+    public func runCalls(
+        concurrency: Int = 1, _ body: @escaping @Sendable (consuming ByteServerCall) async throws -> Void
+    ) async throws(ServeError) {
+        try await runLoop(concurrency) { () async throws(ServeError) -> HeldCall<ByteServerCall>? in
+            guard let call = try await take() else { return nil }
+            let watched = (call.index, call.state)
+            return HeldCall(call, core, watched, body)
+        }
+    }
+}
+
+extension AnyServer {
+    fileprivate func runLoop<Call: ~Copyable & Sendable>(
+        _ concurrency: Int, _ next: () async throws(ServeError) -> HeldCall<Call>?
+    ) async throws(ServeError) {
+        precondition(concurrency > 0, "a server runs at least one call at a time")
+        // Why a call was not replied to that says as much of those after it.
+        let failure = FirstFailure()
+        let ending: ServeError? = await withTaskGroup(of: Void.self) { group in
+            var running = 0
+            var ending: ServeError?
+            do throws(ServeError) {
+                while true {
+                    if running == concurrency {
+                        await group.next()
+                        running -= 1
+                    }
+                    guard failure.error == nil, let held = try await next() else { break }
+                    group.addTask { failure.note(await held.run()) }
+                    running += 1
+                }
+            } catch {
+                ending = error
+            }
+            await group.waitForAll()
+            return ending
+        }
+        if let error = failure.error ?? ending { throw error }
+    }
+}
+
+/// Why a server's loop ends, from the first call that was told.
+private final class FirstFailure: Sendable {
+    private let first = Lock<ServeError?>(nil)
+
+    var error: ServeError? { first.withLock { $0 } }
+
+    func note(_ error: ServeError?) { first.withLock { $0 = $0 ?? error } }
+}
+
+extension ServerCall {
+    fileprivate consuming func fail(_ error: any Error) throws(ServeError) {
+        // Then the call ends without a reply.
+        if !(error is CancellationError) { try fail(ServiceFailure(of: error)) }
+    }
+}
+
+extension ByteServerCall {
+    fileprivate consuming func fail(_ error: any Error) throws(ServeError) {
+        if !(error is CancellationError) { try fail(ServiceFailure(of: error)) }
+    }
+}
+
+extension ServeError {
+    /// Whether it says as much of other calls, and not only of the one that it is told of.
+    fileprivate var concernsAll: Bool {
+        switch self {
+        case .noSpace, .detached, .damaged: true
+        case .deadline, .cancelled, .callerGone, .tooLarge, .notStreamed: false
+        }
+    }
+}
+
+/// A call that a task works on, and which another one watches.
+private final class HeldCall<Call: ~Copyable & Sendable>: @unchecked Sendable {
+    private let call: Lock<Box>
+    private let core: ServiceCore
+    private let watched: (index: Int, state: CallState)
+    private let body: @Sendable (consuming Call) async throws -> Void
+
+    /// What holds it until the task has begun.
+    private final class Box: @unchecked Sendable {
+        var call: Call?
+        init(_ call: consuming Call) { self.call = consume call }
+    }
+
+    init(
+        _ call: consuming Call, _ core: ServiceCore, _ watched: (Int, CallState),
+        _ body: @escaping @Sendable (consuming Call) async throws -> Void
+    ) {
+        self.call = Lock(Box(call))
+        self.core = core
+        self.watched = watched
+        self.body = body
+    }
+
+    /// Runs the handler, and cancels it when its caller is gone. What the server is to end with, if anything.
+    func run() async -> ServeError? {
+        await withTaskGroup(of: ServeError?.self) { group in
+            group.addTask { await self.serve() }
+            group.addTask {
+                _ = await self.core.awaitAbandoned(self.watched.index, self.watched.state)
+                return nil
+            }
+            var failure: ServeError?
+            // Whichever ends first ends the other.
+            for await error in group {
+                failure = failure ?? error
+                group.cancelAll()
+            }
+            return failure
+        }
+    }
+
+    private func serve() async -> ServeError? {
+        guard let call = call.withLock({ $0.call.take() }) else { return nil }
+        do {
+            try await body(call)
+        } catch let error as ServeError {
+            // The others say that the caller is gone or was told.
+            return error.concernsAll ? error : nil
+        } catch {}
+        return nil
+    }
+}

@@ -1,0 +1,61 @@
+import CInterprocess
+import Glibc
+public import SystemPackage
+
+/// A descriptor of which a caller wants to know whether it can be read from or written to.
+public struct PolledDescriptor: Sendable, Equatable {
+    /// What is wanted.
+    public enum Interest: Sendable, Hashable {
+        /// That something can be read, or the end: a read would not block.
+        case reading
+        /// That something can be written, or that nobody reads any more: a write would not block.
+        case writing
+    }
+
+    /// What the kernel says.
+    public enum State: Sendable, Hashable {
+        case idle, ready
+        /// The process has no descriptor of this number.
+        case notOpen
+    }
+
+    public let descriptor: FileDescriptor
+    public let interest: Interest
+    public fileprivate(set) var state = State.idle
+
+    public init(_ descriptor: FileDescriptor, for interest: Interest) { (self.descriptor, self.interest) = (descriptor, interest) }
+
+    public static func == (a: Self, b: Self) -> Bool { a.descriptor == b.descriptor && a.interest == b.interest }
+}
+
+extension [PolledDescriptor] {
+    /// Waits until the state of one is not idle, and notes the state of each. O(count).
+    ///
+    /// The corresponding C function is `poll`.
+    ///
+    /// - Parameter waits: false looks only, and does not wait.
+    public mutating func poll(waits: Bool) throws(Errno) { try poll(until: waits ? nil : .now) }
+
+    /// Waits until the state of one is not idle, or until `deadline`, and notes the state of each. O(count).
+    ///
+    /// The corresponding C function is `ppoll`.
+    ///
+    /// - Parameter deadline: nil waits for ever.
+    public mutating func poll(until deadline: MonotonicInstant?) throws(Errno) {
+        var items = map { pollfd(fd: $0.descriptor.rawValue, events: Int16($0.interest == .reading ? POLLIN : POLLOUT), revents: 0) }
+        while true {
+            let ready = try systemCall("ppoll") {
+                guard let deadline else { return unsafe ipc_ppoll(&items, items.count, nil) }
+                let left = deadline.nanoseconds(since: .now)
+                var time = timespec(tv_sec: time_t(left / 1_000_000_000), tv_nsec: Int(left % 1_000_000_000))
+                return unsafe ipc_ppoll(&items, items.count, &time)
+            }
+            if ready > 0 { break }
+            if let deadline, deadline <= .now { break }
+        }
+        for (index, item) in items.enumerated() {
+            // An error or a hang-up is what the next call says, so that it does not block.
+            self[index].state = item.revents == 0 ? .idle : item.revents & Int16(POLLNVAL) != 0 ? .notOpen : .ready
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import InterprocessSystem
+import QueueTestSupport
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import Interprocess
+
+extension SyncSuite {
+    @Suite("hostile words") struct Hostile {
+        /// All of an object's calls that have a deadline or do not wait. What they return does not matter, nor which of the errors they throw.
+        private struct Calls {
+            let all: [(String, () throws -> Void)]
+
+            init(_ place: SyncPlace) throws {
+                func soon() -> Deadline { .after(.milliseconds(2)) }
+                let mutex = try place.mutex(), semaphore = try place.semaphore(), permits = try place.permits(),
+                    condition = try place.condition()
+                let lock = try place.readWriteLock(), barrier = try place.barrier(), latch = try place.latch(), once = try place.once()
+                let manual = try place.event(), automatic = try place.event(.automatic)
+                all = [
+                    ("mutex", { try mutex.withLock(until: soon()) { $0[0] &+= 1 } }),
+                    ("mutex try", { _ = try mutex.withLockIfAvailable { $0[0] &+= 1 } }),
+                    ("mutex repair", { _ = try mutex.repair(until: soon()) { pair, _ in pair = [0, 0] } }),
+                    ("semaphore", { try semaphore.wait(until: soon()) }), ("semaphore try", { _ = try semaphore.tryWait() }),
+                    ("semaphore signal", { try semaphore.signal(3) }), ("permits", { try permits.acquire(2, until: soon()).release() }),
+                    ("permits try", { _ = try permits.tryAcquire() }), ("permits available", { _ = permits.available }),
+                    ("condition notify", { try condition.notifyOne() }), ("condition notify all", { try condition.notifyAll() }),
+                    ("condition", { try mutex.withLock(when: { $0[0] > .max / 2 }, on: condition, until: soon()) { _ in } }),
+                    ("read", { _ = try lock.withReadLock(until: soon()) { $0[0] } }),
+                    ("read try", { _ = try lock.withReadLockIfAvailable { $0[0] } }),
+                    ("write", { try lock.withWriteLock(until: soon()) { $0[0] &+= 1 } }),
+                    ("write repair", { _ = try lock.repair(until: soon()) { pair, _ in pair = [0, 0] } }),
+                    ("barrier", { try barrier.wait(until: soon()) }), ("barrier members", { _ = barrier.members }),
+                    ("latch", { try latch.wait(until: soon()) }), ("latch count", { try latch.countDown() }),
+                    ("once", { try once.run(until: soon()) { (_: DeathNotice?) in } }), ("event set", { try manual.set() }),
+                    ("event reset", { try manual.reset() }), ("event", { try manual.wait(until: soon()) }),
+                    ("event try", { _ = try manual.tryWait() }),
+                    ("automatic set", { try automatic.set() }), ("automatic", { try automatic.wait(until: soon()) }),
+                    ("open again", { _ = try place.mutex() }), ("open permits", { _ = try place.permits() }),
+                ]
+            }
+        }
+
+        @Test("S1–S8 N8 random words over all objects while they are used: no crash, no hang, and typed errors only")
+        func scribbling() throws {
+            var random = SeededRandom(for: "scribbling over synchronization objects")
+            let scene = try SyncScene(.placed)
+            let calls = try Calls(scene.place)
+            let watch = try HangWatch("scribbling")
+            defer { watch.end() }
+            // Giving back has no deadline: it would sleep for ever on a word that looks like a living peer's claim, since nobody wakes it after overwriting that (CAVEATS). Now somebody does.
+            let segment = try #require(scene.place.segment)
+            let isOver = Flag()
+            defer { isOver.raise() }
+            try startServiceThread(named: "waker") {
+                while !isOver.isRaised {
+                    unsafe segment.withBytes { bytes in
+                        for object in 0..<10 { _ = unsafe Futex.wake(bytes.baseAddress! + object * SyncPlace.stride + 64) }
+                    }
+                    sleepThread(for: .milliseconds(100))
+                }
+            }
+            var endings: [String: Int] = [:]
+            let rounds = SeededRandom.setting("IPC_SYNC_SCRIBBLES", default: 6)
+            // As many more as it takes that both come about.
+            for round in 0..<(50 * rounds) where round < rounds || endings["damaged"] == nil || endings["got"] == nil {
+                let scribbler = try scene.start("sync-scribble", "\(random.next())")
+                try scribbler.says("ready")
+                for call in 0..<150 {
+                    let (name, body) = calls.all[Int.random(in: 0..<calls.all.count, using: &random)]
+                    watch.step("round \(round), call \(call): \(name)")
+                    let ending = syncOutcome {
+                        do { try body() } catch is InterprocessError { return "not opened" }
+                        return "got"
+                    }
+                    #expect(!ending.hasPrefix("error"), "\(name): \(ending)")
+                    endings[String(ending.prefix { $0 != " " }), default: 0] += 1
+                }
+                scribbler.kill()
+                try scribbler.ends()
+            }
+            print("scribbling: \(endings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))")
+            #expect(endings["damaged", default: 0] > 0 && endings["got", default: 0] > 0)
+            watch.step("the end")
+            // What gives back has no deadline, the end of a party's value included: a claim that looks like a living peer's would hold it up for ever.
+            for object in 0..<10 {
+                unsafe try #require(scene.place.segment).withBytes { bytes in
+                    unsafe SharedUInt32(at: bytes.baseAddress! + object * SyncPlace.stride + 64).storeRelease(ClaimWord.free)
+                }
+            }
+        }
+    }
+}
