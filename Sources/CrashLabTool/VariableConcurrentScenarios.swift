@@ -6,10 +6,11 @@ let variableConcurrentScenarios: [Scenario] =
     [takingGivenUp, puttingGivenUp, variableStorm]
     + [
         Scenario(
-            "variable.schedule", "one that puts two values, one that takes two, and one that reads", ["v"],
+            "variable.schedule", "one that puts three values, one that takes two, and one that reads", ["v"],
             Schedule(
+                // The third stays: a reader that comes last finds it, where an empty variable would let it wait for ever.
                 players: [
-                    { try play($0) { variable, site in for _ in 0..<2 { try variable.give(site, 0) } } },
+                    { try play($0) { variable, site in for _ in 0..<3 { try variable.give(site, 0) } } },
                     { try play($0) { variable, site in for _ in 0..<2 { try variable.fetch(site, 0) } } },
                     { try play($0) { variable, _ in _ = try variable.read().check() } },
                 ], check: { try openVariable($0, $0.lasting).checkBalance($0) })),
