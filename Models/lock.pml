@@ -123,12 +123,16 @@ inline wakeHeir() {
   }
 }
 inline wakeDeaths() {
+#ifdef NODEATHS
+  skip
+#else
   d_step {
     if :: asl[0]==1 -> asl[0]=2 :: else fi; if :: asl[1]==1 -> asl[1]=2 :: else fi
 #if PEERS>2
     ; if :: asl[2]==1 -> asl[2]=2 :: else fi
 #endif
   }
+#endif
 }
 #define DEADHEIR (hr!=0 && died[(hr>>1)-1])
 inline named() {                      /* ghost: a new heir */

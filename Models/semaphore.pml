@@ -69,7 +69,11 @@ inline wakeOne(got) {
 inline wakeAll() { d_step { if :: Q(0) -> asl[0]=0 :: else fi; if :: Q(1) -> asl[1]=0 :: else fi; if :: Q(2) -> asl[2]=0 :: else fi } }
 inline wakeHeir() { d_step { if :: onHeir[0] -> asl[0]=0 :: else fi; if :: onHeir[1] -> asl[1]=0 :: else fi; if :: onHeir[2] -> asl[2]=0 :: else fi } }
 inline wakeDeaths() {
+#ifdef NODEATHS
+  skip
+#else
   d_step { if :: asl[0]==1 -> asl[0]=2 :: else fi; if :: asl[1]==1 -> asl[1]=2 :: else fi; if :: asl[2]==1 -> asl[2]=2 :: else fi }
+#endif
 }
 inline resign() {
   d_step { if :: hr>>1==me+1 -> hr=0 :: else fi };
