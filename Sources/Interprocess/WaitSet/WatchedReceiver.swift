@@ -3,10 +3,11 @@ import InterprocessSystem
 /// A queue's receiver as a wait set sees it: by the words that processes share, since where the receiver is stands there as well, and the receiver is its owner's.
 ///
 /// **Trust** `consumed`, the progress entries and the header are read once and compared; no place outside of the ring follows from them.
+@safe
 final class WatchedReceiver: WatchedObject, @unchecked Sendable {
     private let session: QueueSession
     private let dropping: DroppingReader?
-    private let mapping: SegmentMapping
+    private let ring: UnsafeMutableRawPointer
     private let ringSize: UInt64
     private let alignment: Int
     private let consumed: SharedUInt64
@@ -18,8 +19,8 @@ final class WatchedReceiver: WatchedObject, @unchecked Sendable {
         self.session = session
         self.dropping = dropping
         self.alignment = alignment
-        mapping = session.segment.mapping
-        ringSize = UInt64(mapping.header.dataSize)
+        unsafe ring = session.words.ring
+        ringSize = UInt64(session.words.ringRange.count)
         consumed = session.words.consumed
         entries = (session.words.progress(0), session.words.progress(1))
         reported = session.words.reported
@@ -69,7 +70,7 @@ final class WatchedReceiver: WatchedObject, @unchecked Sendable {
             let isInForce = entry.position.loadAcquire() == position
             let remaining = entry.remaining.loadAcquire()
             let place = Int(position % ringSize) + alignment - RecordGeometry.leastAlignment
-            let header = unsafe SharedUInt64(at: mapping.data + place).loadAcquire()
+            let header = unsafe SharedUInt64(at: ring + place).loadAcquire()
             fullFence()
             // If another thread receives meanwhile, what was read may be something else's.
             guard consumed.loadAcquire() == position else { continue }

@@ -69,9 +69,14 @@ enum Barrier {
 struct Sleeper: Sendable {
     let flags: SharedUInt32
     let event: SharedUInt32
+    /// Whether each sleep begins with a barrier, whatever the waker does: then it may look at what is wanted without a fence. See
+    /// ``QueueReceiverCore/attend()``.
+    let alwaysNeedsBarrier: Bool
     private let announced = AnnouncedSleeps()
 
-    init(flags: SharedUInt32, event: SharedUInt32) { (self.flags, self.event) = (flags, event) }
+    init(flags: SharedUInt32, event: SharedUInt32, alwaysNeedsBarrier: Bool = false) {
+        (self.flags, self.event, self.alwaysNeedsBarrier) = (flags, event, alwaysNeedsBarrier)
+    }
 
     /// Announces that the caller is about to sleep. After this it must look again, and then either sleep while `event` has the returned
     /// value or call ``cancel()``.
@@ -95,7 +100,7 @@ struct Sleeper: Sendable {
             while true {
                 let old = flags.loadRelaxed()
                 let new = (old & WaitFlags.stateMask) | WaitFlags.sleeping | WaitFlags.attentive | seen << WaitFlags.tagShift
-                if flags.compareExchange(old, new) { return (seen, old & WaitFlags.attentive == 0) }
+                if flags.compareExchange(old, new) { return (seen, alwaysNeedsBarrier || old & WaitFlags.attentive == 0) }
             }
         }
     }
