@@ -53,7 +53,7 @@ final class WatchedReceiver: WatchedObject, @unchecked Sendable {
     func cancel() { session.sleeper.cancel() }
 
     /// Whether there is an end that no receiver was told of.
-    private func isEndUntold(_ role: RoleWord) -> Bool {
+    func isEndUntold(_ role: RoleWord) -> Bool {
         guard role.session != 0 else { return false }
         let told = UInt32(truncatingIfNeeded: reported.loadAcquire()) & RoleWord.sessionMask
         if role.ending != .none { return role.session.isSession(after: told) }
@@ -61,7 +61,7 @@ final class WatchedReceiver: WatchedObject, @unchecked Sendable {
     }
 
     /// Ready if something is to be received; nil if nothing is.
-    private func content() -> WatchedState? {
+    func content() -> WatchedState? {
         if let dropping { return dropping.holdsSomething || dropping.hasSomething ? .ready : nil }
         for _ in 0..<1000 {
             let position = consumed.loadAcquire()
