@@ -8,7 +8,9 @@
  * LANES lanes of CAP messages, three senders (the third joins when a lane is free), two receivers (the second joins when the first has
  * died). Each store may stay behind in its processor, in any order: pub (pp), con (cp), want (wp). SIGKILL before any statement. One keeper stands for the survivors'.
  *
- *   bounds        MSGS messages of each sender, CAP, KILLS, KILLABLE (1, 2, 4 the senders, 8 the first receiver), SENDERS
+ *   bounds        M0, M1 messages of the two senders (a third has M1), CAP, KILLS, KILLABLE (1, 2, 4 the senders, 8 the first receiver), SENDERS
+ *
+ *   -DHALT        who is to be killed is stopped instead, for good: nobody is told          -> must hold
  *
  * Seeded mistakes, each must be caught:
  *   -DNOBARRIER     the receiver sleeps without a barrier
@@ -18,21 +20,22 @@
  *   -DNOJOINWAKE    who joins does not count `ev` up
  *   -DJOINFIRST     who joins counts it up before it claims the lane
  *   -DNOCOMPARE     futex wait without comparing the event
- *   -DOLDTAG        the receiver puts the tag of an earlier sleep beside SLEEPING
  *   -DATTFIRST      the receiver's first sleep has no barrier either
  *   -DATTNOFENCE    a sender looks without a fence though ATTENTIVE is set
  *   -DSNOBARRIER    a sender's sleep has a fence and no barrier, as if the receiver fenced
  *   -DSNOLOOK       a sender does not look at `con` again after the barrier
- *   -DLATEWANT      a sender says what it wants after the barrier
  *   -DWANTMORE      the receiver wakes a sender only when the lane is empty and it has more than it wants
  *   -DRECNOWAKE     recovery of a sender does not wake the receiver, which then never hears of the end
- *   -DRECONE        recovery of the receiver wakes the first lane's sender only
  *   -DEARLYFREE     a dead sender's lane is given on while its last store is on the way
+ *   -DTAGONLY       with HALT: a sender does not wake when another has counted `ev` up already, and is stopped before it wakes
  *   -DNOCLAIM       a lane is claimed by looking and then storing
  *   -DSKIPLANES     the second receiver begins with the lanes that get a sender after it has come
  */
-#ifndef MSGS
-#define MSGS 2
+#ifndef M0
+#define M0 2
+#endif
+#ifndef M1
+#define M1 1
 #endif
 #ifndef CAP
 #define CAP 1
@@ -47,6 +50,7 @@
 #define SENDERS 2
 #endif
 #define LANES 2
+#define MSGS (me==0 -> M0 : M1)
 #define NONE 9
 
 byte role[LANES];                 /* sender + 1 */
@@ -61,9 +65,9 @@ bit  asleepS[LANES], asleepR;
 bit  pp[SENDERS], wp[SENDERS]; byte wv[SENDERS], lane[SENDERS];
 bit  cp[LANES];
 bit  act[5], crash[5], died[5], recd[5];
-byte kills, sent[SENDERS], got, made; /* ghosts */
-bit  told;                        /* the receiver has looked since the last end of a sender */
-byte endings, heard;
+byte kills;
+bit stopped[SENDERS];
+byte endings, heard;                 /* ghosts: ends of senders, and those that were before the receiver last looked at all lanes */
 
 #define OWN(i) (!pp[i] && !wp[i])
 #define CONS (!cp[0] && !cp[1])
@@ -92,7 +96,7 @@ end: do
 #define WAKE_R asleepR=0
 
 proctype Sender(byte me) {
-  byte l=NONE, p, n, w; bit wake, slow;
+  byte l=NONE, p, n, w, mine=NONE; bit wake, slow;
   {
   skip;
 end_join:
@@ -112,7 +116,7 @@ end_join:
   do
   :: n==MSGS -> break
   :: n<MSGS && p-con[l]<CAP ->
-     atomic { !pp[me] -> pp[me]=1; p++; n++; sent[me]++; made++; assert(p==pub[l]+1) };
+     atomic { !pp[me] -> pp[me]=1; p++; n++; assert(p==pub[l]+1) };
      /* a look without a fence, and with one if anything is set */
      atomic { slow=(rs || ratt) };
      if
@@ -120,7 +124,11 @@ end_join:
 #ifndef ATTNOFENCE
         OWN(me);
 #endif
+#ifdef TAGONLY
         atomic { wake=(rs && rtag==ev) };
+#else
+        atomic { wake=(rs && (rtag==ev || rtag!=mine)); if :: wake -> mine=rtag :: else fi };
+#endif
         if :: wake -> COUNT_EV; WAKE_R :: else
            if :: atomic { OWN(me) && !rs && ratt -> ratt=0 } :: true fi
         fi
@@ -129,15 +137,10 @@ end_join:
      wake=0; slow=0
   :: n<MSGS && p-con[l]>=CAP ->
      w=p+1-CAP;
-#ifndef LATEWANT
      atomic { wp[me]=1; wv[me]=w };
-#endif
      atomic { OWN(me) -> ss[l]=1; stag[l]=sev[l] };
 #ifndef SNOBARRIER
      CONS;
-#endif
-#ifdef LATEWANT
-     atomic { wp[me]=1; wv[me]=w };
 #endif
      if
 #ifndef SNOLOOK
@@ -160,9 +163,14 @@ end_asleep: (!asleepS[l])
 #ifndef EARLYFREE
     OWN(me) ->
 #endif
+#ifdef HALT
+    stopped[me]=1
+#else
     died[me]=1; act[me]=0;
-    if :: l!=NONE && role[l]==me+1 -> asleepS[l]=0; ss[l]=0 :: else fi };
-gone: skip
+    if :: l!=NONE && role[l]==me+1 -> asleepS[l]=0; ss[l]=0 :: else fi
+#endif
+  };
+gone: atomic { l=NONE; p=0; n=0; w=0; wake=0; slow=0; mine=NONE }
 }
 
 proctype Receiver(byte me) {
@@ -184,7 +192,7 @@ end_come:
      atomic { if :: round[0] && pub[0]>c[0] -> l=0 :: round[1] && pub[1]>c[1] -> l=1 :: else -> l=NONE fi };
      if
      :: l!=NONE ->
-        atomic { !cp[l] -> cp[l]=1; c[l]++; got++; assert(c[l]<=pub[l]) };
+        atomic { !cp[l] -> cp[l]=1; c[l]++; assert(c[l]<=pub[l]) };
         /* a look without a fence */
         if
 #ifdef WANTMORE
@@ -199,11 +207,7 @@ end_come:
         :: else
         fi
      :: else ->
-#ifdef OLDTAG
-        atomic { CONS -> had=ratt; rs=1; ratt=1 };
-#else
         atomic { CONS -> had=ratt; rs=1; ratt=1; rtag=ev };
-#endif
 #ifdef ATTFIRST
         had=1;
 #endif
@@ -250,9 +254,7 @@ end: do
   :: died[3] && !recd[3] ->
      atomic { recv=0 };
      sev[0]=(sev[0]+1)%8; asleepS[0]=0;
-#ifndef RECONE
      sev[1]=(sev[1]+1)%8; asleepS[1]=0;
-#endif
      recd[3]=1
   od;
 sender:
@@ -271,17 +273,18 @@ end: do :: d_step { kills<KILLS && (KILLABLE & 1) && act[0] && !crash[0] -> kill
      od }
 
 /* Nothing runs any more: is anybody asleep who should not be? */
-#define DONE(i) (recd[i] || (act[i] && asleepS[lane[i]]))
+#define DONE(i) (recd[i] || stopped[i] || (role[lane[i]]==i+1 && asleepS[lane[i]]))
 #if SENDERS==3
 #define SENDERSDONE (DONE(0) && DONE(1) && (DONE(2) || (!act[2] && !recd[2])))
 #else
 #define SENDERSDONE (DONE(0) && DONE(1))
 #endif
-#define QUIET (asleepR && ALLOWN && CONS && SENDERSDONE && !(crash[0] && !recd[0]) && !(crash[1] && !recd[1]) && !(crash[3] && !recd[3]))
+#define QUIET (asleepR && ALLOWN && CONS && SENDERSDONE && !(crash[0] && !recd[0] && !stopped[0]) && !(crash[1] && !recd[1] && !stopped[1]) && !(crash[3] && !recd[3]))
 proctype Monitor() {
 end: do :: d_step { QUIET ->
        assert(pub[0]==con[0] && pub[1]==con[1]);              /* everything published was received */
-       assert(!asleepS[0] && !asleepS[1]);                    /* and so there was room */
+       /* and so there was room */
+       assert(!(asleepS[0] && !(role[0]!=0 && stopped[role[0]-1])) && !(asleepS[1] && !(role[1]!=0 && stopped[role[1]-1])));
        assert(heard==endings)                                 /* and every end was heard of */
      } od }
 

@@ -1,5 +1,6 @@
 import CrashLab
 import Interprocess
+import InterprocessSystem
 
 /// Several at work at a fan-in queue at once: stepped in all orders, or killed at random.
 let fanInConcurrentScenarios: [Scenario] =
@@ -70,7 +71,7 @@ private func check(_ site: Site, lanes: Int = fanInLanes, senders: Range<Int> = 
 private let storm = Scenario(
     "fanin.storm", "five that send and two that want to receive, killed at random",
     storm: Storm(
-        workers: (0..<5).map { who in { try sending($0, who) } } + (5..<7).map { who in { try receiving($0, who) } },
+        workers: (0..<7).map { who in { try who < 5 ? sending($0, who) : receiving($0, who) } },
         check: { try check($0, lanes: 6, senders: 0..<5, receivers: 5..<7) }))
 
 private func sending(_ process: Bystander, _ who: Int) throws {
@@ -86,10 +87,8 @@ private func receiving(_ process: Bystander, _ who: Int) throws {
     let site = process.site
     while !process.isOver {
         let receiver: FanInEnd
-        do { receiver = try FanInEnd(site, site.fanIn(lasting: true, lanes: 6)) } catch let error as InterprocessError
-            where error.code == .busy
-        {
-            hold { true }
+        do { receiver = try FanInEnd(site, site.fanIn(lasting: true, lanes: 6)) } catch let error as InterprocessError where error.code == .busy {
+            sleepThread(for: .milliseconds(1))
             continue
         }
         for _ in 0..<50 where !process.isOver {

@@ -117,7 +117,8 @@ private let send = {
     }
     scenario.scribbled = { victim in
         let receiver = try FanInEnd(victim.site)
-        var (first, second) = (try openFanInSender(victim.site), try openFanInSender(victim.site))
+        var first = try openFanInSender(victim.site)
+        var second = try openFanInSender(victim.site)
         func all(_ deadline: Deadline) {
             for number in 0..<3 as Range<UInt64> {
                 try? first.send(Numbered(number), until: deadline)
@@ -180,7 +181,7 @@ private func fullSender(_ index: Int) -> @Sendable (Bystander) throws -> Void {
         var sender = try openFanInSender(process.site)
         while (try? sender.trySend(Numbered(300))) != nil {}
         try process.sleeping(index) {
-            do { try sender.send(Numbered(300)) } catch let error as SendError<Numbered> {
+            do throws(SendError<Numbered>) { try sender.send(Numbered(300)) } catch {
                 switch error.reason {
                 case .peerDied, .closed: break
                 default: throw error
@@ -200,7 +201,7 @@ private func killedReceiver(
             let sender = Holder(try openFanInSender(site))
             func give() throws {
                 site.ledger[Mark.given] += 1
-                do { try sender.value?.send(Numbered(7), until: .now) } catch let error as SendError<Numbered> {
+                do throws(SendError<Numbered>) { try sender.value?.send(Numbered(7), until: .now) } catch {
                     switch error.reason {
                     case .peerDied, .closed: try sender.value?.trySend(Numbered(7))
                     default: throw error

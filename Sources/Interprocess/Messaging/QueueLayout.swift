@@ -65,6 +65,8 @@ struct QueueWords: Sendable {
     /// Where its records are, not mirrored: for reading headers.
     var ring: UnsafeMutableRawPointer { unsafe mapping.data + ringRange.lowerBound }
     var isLane: Bool { lane != nil }
+    /// See ``LaneWords/isCrowded``.
+    var isCrowded: Bool { lane?.isCrowded ?? false }
 
     private func word64(_ field: PartialKeyPath<ipc_queue>) -> SharedUInt64 { mapping.word64(base + Self.offset(field)) }
     private func word32(_ field: PartialKeyPath<ipc_queue>) -> SharedUInt32 { mapping.word32(base + Self.offset(field)) }

@@ -37,7 +37,8 @@ struct QueueSenderCore: ~Copyable {
         self.elementSize = elementSize
         unsafe ring = session.ring
         ringSize = UInt64(session.words.ringRange.count)
-        waker = Waker(flags: session.words.receiverFlags, event: session.words.receiverEvent)
+        waker = Waker(
+            flags: session.words.receiverFlags, event: session.words.receiverEvent, isOneOfMany: session.words.isLane)
         let walk = QueueWalk(session.words, alignment: alignment, elementSize: elementSize)
         let tail: QueueWalk.Place
         do throws(QueueDamage) {
@@ -191,7 +192,9 @@ struct QueueSenderCore: ~Copyable {
         let consumed = session.consumed
         let eighth = consumed &+ (position &- consumed) / 8
         let eager = Int64(bitPattern: eighth &- least) > 0 ? eighth : least
-        if session.poll(strategy, deadline, isReady: { hasReached(eager) }) || hasReached(least) { return nil }
+        if strategy == .spin || !session.words.isCrowded,
+            session.poll(strategy, deadline, isReady: { hasReached(eager) }) || hasReached(least)
+        { return nil }
         if let words = prepareToSleep(size) {
             words.sleep(until: deadline)
             session.sleeper.cancel()

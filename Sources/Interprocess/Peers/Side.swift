@@ -160,6 +160,12 @@ class Side: @unchecked Sendable {
     /// Whether the other side was last seen on the processor that this thread runs on: then it can go on only if this one makes room.
     final var sharesProcessor: Bool { otherCPU.loadRelaxed() == UInt32(truncatingIfNeeded: Processor.current + 1) }
 
+    /// Says which processor this side waits on, for the other side's decision how to wait.
+    final func publishProcessor() {
+        let processor = UInt32(truncatingIfNeeded: Processor.current + 1)
+        if myCPU.loadRelaxed() != processor { myCPU.storeRelaxed(processor) }
+    }
+
     /// Polls as the strategy says.
     final func poll(_ strategy: WaitStrategy, _ deadline: Deadline, isReady: () -> Bool) -> Bool {
         polling.run(

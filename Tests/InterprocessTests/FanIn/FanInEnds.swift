@@ -12,8 +12,14 @@ final class FanInReceiving<Message: Shareable> {
 
     private func use<R>(_ body: (inout FanInReceiver<Message>) throws(ReceiveError) -> R) throws(ReceiveError) -> R {
         guard var end = end.take() else { preconditionFailure("it is closed") }
-        defer { self.end = consume end }
-        return try body(&end)
+        do throws(ReceiveError) {
+            let result = try body(&end)
+            self.end = consume end
+            return result
+        } catch {
+            self.end = consume end
+            throw error
+        }
     }
 
     func tryReceive() throws(ReceiveError) -> Message? { try use { (end) throws(ReceiveError) in try end.tryReceive() } }
@@ -31,8 +37,14 @@ final class FanInSending<Message: Shareable> {
 
     private func use<R>(_ body: (inout Sender<Message>) throws(SendError<Message>) -> R) throws(SendError<Message>) -> R {
         guard var end = end.take() else { preconditionFailure("it is closed") }
-        defer { self.end = consume end }
-        return try body(&end)
+        do throws(SendError<Message>) {
+            let result = try body(&end)
+            self.end = consume end
+            return result
+        } catch {
+            self.end = consume end
+            throw error
+        }
     }
 
     func trySend(_ message: Message) throws(SendError<Message>) {

@@ -42,20 +42,28 @@ extension MessagingSuite {
 
         @Test("L2 a receiver that sleeps is told when the last sender is killed")
         func sleepsThroughDeath() async throws {
-            var receiver = try FanInReceiver<SoakMessage>(from: "q", options: options, strategy: .park)
+            let heard = Lock<[String]>([])
+            let (limit, options) = (deadline, options)
             let peer = try PeerProcess("fan-in-send", [place, "1", "1"])
-            try await peer.expect("sent")
-            let first = try receiver.receive(until: deadline)
-            #expect(first?.number == 0)
-            try startServiceThread(named: "killer") {
-                // It may come before the receiver sleeps, which must be told all the same.
-                sleepThread(for: .milliseconds(20))
-                peer.kill()
+            try await peer.expect("joined")
+            try startServiceThread(named: "receiver") {
+                do {
+                    let receiver = FanInReceiving(try FanInReceiver<SoakMessage>(from: "q", options: options, strategy: .park))
+                    for _ in 0..<3 {
+                        do throws(ReceiveError) {
+                            let message = try receiver.receive(until: limit)
+                            heard.withLock { $0.append(message == nil ? "end" : "message") }
+                        } catch {
+                            guard case .peerDied = error else { throw error }
+                            heard.withLock { $0.append("death") }
+                        }
+                    }
+                } catch { Issue.record(error) }
             }
-            let failure = receiveFailure { () throws(ReceiveError) in _ = try receiver.receive(until: deadline) }
-            guard case .peerDied = failure else { throw TestFailure("instead of a death: \(String(describing: failure))") }
-            let found = try receiver.receive(until: deadline)
-            #expect(found == nil)
+            try await eventually("the message is received") { heard.withLock { $0 == ["message"] } }
+            peer.kill()
+            try await eventually("the death and the end are told") { heard.withLock { $0.count == 3 } }
+            #expect(heard.withLock { $0 } == ["message", "death", "end"])
         }
 
         @Test("L2 C1 a killed receiver's successor goes on in each lane, and senders are told")
@@ -67,6 +75,7 @@ extension MessagingSuite {
                 try second.send(SoakMessage(2, number))
             }
             let peer = try PeerProcess("fan-in-receive", [place, "50"])
+            try await peer.expect("joined")
             try await peer.expect("received")
             let observer = try Sender<SoakMessage>(toFanIn: "q", options: options).segment
             peer.kill()

@@ -10,6 +10,8 @@ import InterprocessSystem
 final class FanInLanes: @unchecked Sendable {
     let segment: Segment
     let words: FanInWords
+    /// The same for each lane, made once.
+    private let laneWords: [QueueWords]
     /// Has the receiver's role, for all lanes.
     private let main: QueueSession
     private let elementSize: Int
@@ -30,6 +32,8 @@ final class FanInLanes: @unchecked Sendable {
 
     private struct LaneState {
         var isOpen = false
+        /// Its sender has ended, and something was left when last looked.
+        var isEnding = false
         /// Reported to the caller, and left alone from then on.
         var isDamaged = false
     }
@@ -48,8 +52,9 @@ final class FanInLanes: @unchecked Sendable {
         self.alignment = alignment
         self.elementSize = elementSize
         words = try FanInSegment.words(segment)
+        laneWords = words.lanes
         // The ring of this session is never read: the lanes' are.
-        main = try unsafe QueueSession(segment, words.lane(0), ring: segment.mapping.data, .receiver, overflow: .wait)
+        main = try unsafe QueueSession(segment, laneWords[0], ring: segment.mapping.data, .receiver, overflow: .wait)
         states = Array(repeating: LaneState(), count: words.shape.lanes)
         unsafe cores = .allocate(capacity: words.shape.lanes)
     }
@@ -77,12 +82,16 @@ final class FanInLanes: @unchecked Sendable {
             let candidate = place + step
             let index = candidate >= round.count ? candidate - round.count : candidate
             let core = unsafe cores + round[index]
-            guard unsafe core.pointee.hasSomething else { continue }
-            if let found = look(round[index]) {
+            let lane = round[index]
+            guard unsafe states[lane].isEnding || core.pointee.hasSomething else { continue }
+            if let found = look(lane) {
                 if case .payload = found { place = index }
                 return found
             }
+            states[lane].isEnding = false
         }
+        // A lane has come to its end: perhaps it was the last.
+        if eventSeen == nil { return next() }
         return isOver ? .end : nil
     }
 
@@ -94,7 +103,7 @@ final class FanInLanes: @unchecked Sendable {
         isOver = false
         var isDeaf = false
         for lane in states.indices {
-            let laneWords = words.lane(lane)
+            let laneWords = laneWords[lane]
             let role = RoleWord(word: laneWords.sender.loadSequential())
             guard role.session != 0 else { continue }
             if states[lane].isDamaged {
@@ -107,6 +116,8 @@ final class FanInLanes: @unchecked Sendable {
                 if case .failed(let failure)? = look(lane) { return againAfter(failure) }
                 if isOut(lane) { continue }
             }
+            // Told when what is left was received.
+            states[lane].isEnding = role.ending != .none
             if lane == last { place = round.count }
             round.append(lane)
         }
@@ -171,6 +182,7 @@ final class FanInLanes: @unchecked Sendable {
     private func look(_ call: inout WaitingCall) -> Look<Found> {
         cancelSleep()
         if let found = next() { return .done(found) }
+        main.publishProcessor()
         if isDetached { return .done(.failed(.detached)) }
         guard call.maySleep else { return .busy }
         guard let words = prepareToSleep() else { return next().map { .done($0) } ?? .busy }

@@ -1,4 +1,5 @@
 import CInterprocess
+import InterprocessSystem
 
 /// What a fan-in queue is: the unchanging part of its control block.
 struct FanInShape: Sendable, Equatable {
@@ -18,6 +19,13 @@ struct FanInShape: Sendable, Equatable {
 struct LaneWords: Sendable {
     let receiver: SideWords
     let ringRange: Range<Int>
+    /// The senders' roles, of all lanes.
+    let roles: [SharedUInt64]
+
+    private static let processors = (try? Processor.allowed().count) ?? 1
+
+    /// Whether the senders and the receiver are more than there are processors: then one that polls keeps another from its work. O(lanes).
+    var isCrowded: Bool { 1 + roles.count { RoleWord(word: $0.loadRelaxed()).holder != nil } > Self.processors }
 }
 
 /// The shared words of a fan-in queue.
@@ -70,14 +78,24 @@ struct FanInWords: Sendable {
             toldTo: EventWords(mapping.word32(first), count: shape.lanes, stride: MemoryLayout<ipc_queue>.stride))
     }
 
-    func lane(_ lane: Int) -> QueueWords {
+    func lane(_ lane: Int) -> QueueWords { self.lane(lane, roles) }
+
+    private func lane(_ lane: Int, _ roles: [SharedUInt64]) -> QueueWords {
         precondition((0..<shape.lanes).contains(lane))
         return QueueWords(
             mapping, at: mapping.header.objectOffset + shape.laneOffset(lane),
-            LaneWords(receiver: receiver, ringRange: shape.ringRange(lane)))
+            LaneWords(receiver: receiver, ringRange: shape.ringRange(lane), roles: roles))
     }
 
-    var lanes: [QueueWords] { (0..<shape.lanes).map { lane($0) } }
+    private var roles: [SharedUInt64] {
+        let first = mapping.header.objectOffset + shape.laneOffset(0) + Self.offset(\ipc_queue.sender)
+        return (0..<shape.lanes).map { mapping.word64(first + $0 * MemoryLayout<ipc_queue>.stride) }
+    }
+
+    var lanes: [QueueWords] {
+        let roles = roles
+        return (0..<shape.lanes).map { lane($0, roles) }
+    }
 
     /// Writes what is not zero; before the segment has a name.
     func initialize() {
