@@ -87,7 +87,9 @@ private func receiving(_ process: Bystander, _ who: Int) throws {
     let site = process.site
     while !process.isOver {
         let receiver: FanInEnd
-        do { receiver = try FanInEnd(site, site.fanIn(lasting: true, lanes: 6)) } catch let error as InterprocessError where error.code == .busy {
+        do { receiver = try FanInEnd(site, site.fanIn(lasting: true, lanes: 6)) } catch let error as InterprocessError
+            where error.code == .busy
+        {
             sleepThread(for: .milliseconds(1))
             continue
         }

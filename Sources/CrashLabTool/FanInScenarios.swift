@@ -50,7 +50,11 @@ final class FanInEnd {
         var found: [UInt64] = []
         while true {
             let (deaths, ends) = (deaths, ends)
-            if let number = try receive(until: .now) { found.append(number) } else if deaths == self.deaths || ends != self.ends { return found }
+            if let number = try receive(until: .now) {
+                found.append(number)
+            } else if deaths == self.deaths || ends != self.ends {
+                return found
+            }
         }
     }
 
@@ -72,7 +76,8 @@ private func sendIn(_ site: Site, _ sender: inout Sender<Numbered>, _ number: UI
 
 /// What must hold when a sender was killed.
 private func killedSender(
-    _ name: String, _ summary: String, victimWaits: Bool = false, mayHaveClosed: Bool = false, victim: @escaping @Sendable (Victim) throws -> Void
+    _ name: String, _ summary: String, victimWaits: Bool = false, mayHaveClosed: Bool = false,
+    victim: @escaping @Sendable (Victim) throws -> Void
 ) -> Scenario {
     Scenario(
         name, summary, segments: ["q"], victimWaits: victimWaits,
@@ -222,7 +227,8 @@ private func killedReceiver(
                     found += try receiver.drain().filter { $0 == 7 }.count
                     let (given, taken) = (Int(site.ledger[Mark.given]), site.count())
                     try Violation.unless(
-                        taken.contains(given - found) || found == given, "\(found) of \(given) messages were found, and the victim had \(taken)")
+                        taken.contains(given - found) || found == given,
+                        "\(found) of \(given) messages were found, and the victim had \(taken)")
                     sender.value = nil
                     try receiver.settle(site)
                     sender.value = try openFanInSender(site)

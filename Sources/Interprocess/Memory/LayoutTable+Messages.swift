@@ -11,7 +11,9 @@ extension LayoutTable {
                 "object_offset; behind it, from byte 512 on, a queue's table for each lane, without the words that are here (receiver_flags, receiver_cpu, receiver_event, receiver)",
             fields: [
                 field(\F.lanes, "lanes", creator, once, "lanes, 1 to 256"),
-                field(\F.lane_size, "lane_size", creator, once, "bytes of each lane's ring, whole pages; lane n's is at n * lane_size of the data"),
+                field(
+                    \F.lane_size, "lane_size", creator, once,
+                    "bytes of each lane's ring, whole pages; lane n's is at n * lane_size of the data"),
                 field(\F.receiver_flags, "receiver_flags", "receiver; who ends it", "read-modify-write", "as a queue's"),
                 field(\F.receiver_cpu, "receiver_cpu", "receiver", "relaxed", "processor it last waited on, plus 1"),
                 field(

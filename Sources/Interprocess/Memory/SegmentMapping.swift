@@ -58,12 +58,15 @@ final class SegmentMapping: @unchecked Sendable {
     }
 
     /// Maps a lane's part of a fan-in queue's data, `size` bytes at `offset` of the data, twice in a row; where. It may be done again.
-    func mapLane(_ file: FileDescriptor, at offset: Int, size: Int) throws(Errno) -> UnsafeMutableRawPointer {
+    ///
+    /// - Parameter populate: its memory is reserved, and entered into the page table now.
+    func mapLane(_ file: FileDescriptor, at offset: Int, size: Int, populate: Bool) throws(Errno) -> UnsafeMutableRawPointer {
         precondition(header.kind == .fanIn && offset >= 0 && size > 0 && offset + size <= header.dataSize)
         let place = Self.nodeDistance + header.size + 2 * offset
         for copy in 0..<2 {
             try unsafe mapping.mapShared(
-                file, from: header.dataOffset + offset, at: place + copy * size, size: size, populate: size <= Self.populatedSize)
+                file, from: header.dataOffset + offset, at: place + copy * size, size: size,
+                populate: populate && size <= Self.populatedSize)
         }
         return unsafe base + header.size + 2 * offset
     }

@@ -106,7 +106,8 @@ extension QueueReceiverCore {
         let span = unsafe RawSpan(_unsafeStart: start, byteCount: Int(size))
         do throws(E) {
             let result = try body(span)
-            take(bytes: UInt64(RecordGeometry.size(payload: Int(size), alignment: RecordGeometry.leastAlignment)), messages: 1, remaining: 0)
+            take(
+                bytes: UInt64(RecordGeometry.size(payload: Int(size), alignment: RecordGeometry.leastAlignment)), messages: 1, remaining: 0)
             return .success(result)
         } catch {
             return .failure(error)

@@ -90,7 +90,8 @@ struct QueueWords: Sendable {
 
     var senderSide: SideWords {
         SideWords(
-            role: sender, flags: senderFlags, event: senderEvent, cpu: senderCPU, toldTo: EventWords(receiverEvent), alwaysNeedsBarrier: isLane)
+            role: sender, flags: senderFlags, event: senderEvent, cpu: senderCPU, toldTo: EventWords(receiverEvent),
+            alwaysNeedsBarrier: isLane)
     }
     var receiverSide: SideWords {
         lane?.receiver

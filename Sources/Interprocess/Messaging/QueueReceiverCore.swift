@@ -118,7 +118,9 @@ struct QueueReceiverCore: ~Copyable {
             let seen = waker.flags.loadAcquire() & WaitFlags.stateMask
             if seen & (WaitFlags.sleeping | WaitFlags.fence) == WaitFlags.sleeping,
                 Int64(bitPattern: position &- laneWants.loadRelaxed()) < 0
-            { return }
+            {
+                return
+            }
         }
         wakeSender(at: position)
     }

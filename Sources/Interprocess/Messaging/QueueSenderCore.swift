@@ -194,7 +194,9 @@ struct QueueSenderCore: ~Copyable {
         let eager = Int64(bitPattern: eighth &- least) > 0 ? eighth : least
         if strategy == .spin || !session.words.isCrowded,
             session.poll(strategy, deadline, isReady: { hasReached(eager) }) || hasReached(least)
-        { return nil }
+        {
+            return nil
+        }
         if let words = prepareToSleep(size) {
             words.sleep(until: deadline)
             session.sleeper.cancel()

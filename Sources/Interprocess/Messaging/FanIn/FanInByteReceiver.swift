@@ -105,7 +105,9 @@ extension QueueReceiverCore {
     fileprivate var nextPayload: UInt64? {
         let header = header(alignment: RecordGeometry.leastAlignment)
         let length = header.word & RecordHeader.lengthMask
-        guard header.word &- length == RecordHeader(length: 0, sequence: sequence).word, length <= UInt64(largestPayload) else { return nil }
+        guard header.word &- length == RecordHeader(length: 0, sequence: sequence).word, length <= UInt64(largestPayload) else {
+            return nil
+        }
         return length
     }
 }

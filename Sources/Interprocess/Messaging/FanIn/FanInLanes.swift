@@ -12,6 +12,8 @@ final class FanInLanes: @unchecked Sendable {
     let words: FanInWords
     /// The same for each lane, made once.
     private let laneWords: [QueueWords]
+    /// Each lane's ring, twice in a row; mapped from the beginning, so that receiving makes no system call that can fail.
+    private let rings: [UnsafeMutableRawPointer]
     /// Has the receiver's role, for all lanes.
     private let main: QueueSession
     private let elementSize: Int
@@ -53,6 +55,9 @@ final class FanInLanes: @unchecked Sendable {
         self.elementSize = elementSize
         words = try FanInSegment.words(segment)
         laneWords = words.lanes
+        var rings: [UnsafeMutableRawPointer] = []
+        for lane in 0..<words.shape.lanes { unsafe rings.append(try FanInSegment.ring(segment, words, lane, populate: false)) }
+        unsafe self.rings = rings
         // The ring of this session is never read: the lanes' are.
         main = try unsafe QueueSession(segment, laneWords[0], ring: segment.mapping.data, .receiver, overflow: .wait)
         states = Array(repeating: LaneState(), count: words.shape.lanes)
@@ -165,8 +170,7 @@ final class FanInLanes: @unchecked Sendable {
     private func open(_ lane: Int, _ laneWords: QueueWords) -> ReceiveError? {
         if states[lane].isOpen { return nil }
         do throws(InterprocessError) {
-            let ring = try unsafe FanInSegment.ring(segment, words, lane)
-            let session = unsafe QueueSession(borrowing: main, laneWords, ring: ring)
+            let session = unsafe QueueSession(borrowing: main, laneWords, ring: rings[lane])
             try unsafe (cores + lane).initialize(to: QueueReceiverCore(session, alignment: alignment, elementSize: elementSize))
             states[lane].isOpen = true
             return nil

@@ -61,10 +61,12 @@ enum FanInSegment {
     static func label(_ segment: Segment) -> String { segment.name?.description ?? "anonymous fan-in queue" }
 
     /// Maps a lane's ring into this process.
-    static func ring(_ segment: Segment, _ words: FanInWords, _ lane: Int) throws(InterprocessError) -> UnsafeMutableRawPointer {
+    static func ring(_ segment: Segment, _ words: FanInWords, _ lane: Int, populate: Bool) throws(InterprocessError)
+        -> UnsafeMutableRawPointer
+    {
         do throws(Errno) {
             return try unsafe segment.mapping.mapLane(
-                segment.file.descriptor, at: words.shape.ringRange(lane).lowerBound, size: words.shape.laneSize)
+                segment.file.descriptor, at: words.shape.ringRange(lane).lowerBound, size: words.shape.laneSize, populate: populate)
         } catch {
             throw .system(error, "open", label(segment), "mapping a lane")
         }
@@ -85,7 +87,7 @@ enum FanInSegment {
                 if let holder = RoleWord(word: laneWords.sender.loadSequential()).holder, table.condition(of: holder) == .alive { continue }
                 if mustBeEmpty && laneWords.wasUsed && isWorthKeeping(laneWords, segment.mapping) { continue }
                 try reserve(lane, words, segment)
-                let ring = try unsafe ring(segment, words, lane)
+                let ring = try unsafe ring(segment, words, lane, populate: true)
                 do throws(InterprocessError) {
                     return try unsafe QueueSession(segment, laneWords, ring: ring, .sender, overflow: .wait)
                 } catch {
