@@ -55,7 +55,7 @@ final class FanInLanes: @unchecked Sendable {
         self.elementSize = elementSize
         words = try FanInSegment.words(segment)
         laneWords = words.lanes
-        var rings: [UnsafeMutableRawPointer] = []
+        var rings: [UnsafeMutableRawPointer] = unsafe []
         for lane in 0..<words.shape.lanes { unsafe rings.append(try FanInSegment.ring(segment, words, lane, populate: false)) }
         unsafe self.rings = rings
         // The ring of this session is never read: the lanes' are.
