@@ -8,9 +8,6 @@ let fanInConcurrentScenarios: [Scenario] =
     + Scenario.schedules(
         "fanin.schedule", "two that send two messages each, and one that receives", ["q"],
         players: [{ try sendTwo($0, 0) }, { try sendTwo($0, 1) }, { try receiveSome($0, 2, 2) }], check: { try check($0) })
-    + Scenario.schedules(
-        "fanin.schedule.join", "two that join, send and close, and one that receives", ["q"],
-        players: [{ try joinAndSend($0, 0) }, { try joinAndSend($0, 1) }, { try receiveSome($0, 2, 1) }], check: { try check($0) })
 
 private func sendOne(_ site: Site, _ who: Int, _ sender: inout Sender<Numbered>) throws {
     site.ledger[Mark.intent + who] += 1
@@ -29,15 +26,6 @@ private func sendTwo(_ victim: Victim, _ who: Int) throws {
     var sender = try openFanInSender(victim.site, victim.site.fanIn(lasting: true))
     try sender.trySend(Numbered(500))
     try victim.step { for _ in 0..<2 { try sendOne(victim.site, who, &sender) } }
-}
-
-private func joinAndSend(_ victim: Victim, _ who: Int) throws {
-    try openFanInSender(victim.site, victim.site.fanIn(lasting: true)).close()
-    try victim.step {
-        var sender = try openFanInSender(victim.site, victim.site.fanIn(lasting: true))
-        try sendOne(victim.site, who, &sender)
-        sender.close()
-    }
 }
 
 private func receiveSome(_ victim: Victim, _ who: Int, _ count: Int) throws {
