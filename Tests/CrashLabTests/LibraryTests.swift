@@ -25,6 +25,7 @@ import Testing
                 ["queue.sender.join", "queue.sender.close", "queue.receiver.join", "queue.receiver.close"],
                 ["queue.receive", "queue.tryReceive", "queue.receiveBatch", "queue.bytes.receive", "queue.bytes.receiveInPlace"],
                 ["queue.receive.empty", "queue.receive.dropNewest", "queue.receive.dropOldest"],
+                ["fanin.send", "fanin.send.full", "fanin.send.waking", "fanin.join", "fanin.receive", "fanin.receive.sleep"],
             ])
         func messages(scenarios: [String]) async throws {
             let run = try await LabProgram("crashlab", ["run"] + scenarios + ["--mode", "kill", "--every", "20000"])

@@ -145,6 +145,32 @@ _Static_assert(offsetof(ipc_queue, sender_event) == 448, "sender event");
 _Static_assert(offsetof(ipc_queue, sender) == 512, "roles");
 _Static_assert(offsetof(ipc_queue, dropping) == 640, "dropping");
 
+// The control block of a fan-in queue, one receiver and a lane for each sender. 512 bytes; behind it, from byte 512 on, a queue's control block for each lane,
+// in which the receiver's own words (flags, processor, event, role) are not used: these stand here, once for all lanes.
+typedef struct ipc_fan_in {
+  // 0: what it is; written before the segment has a name
+  uint32_t lanes;           // 1 ... IPC_MAXIMUM_LANES
+  uint32_t reserved0;
+  uint64_t lane_size;       // bytes of each lane's ring, whole pages; the ring of lane n begins at n * lane_size of the data
+  uint8_t reserved1[112];
+  // 128: what the receiver says of itself; every sender reads it with every message
+  uint32_t receiver_flags;  // as a queue's
+  uint32_t receiver_cpu;    // processor it last waited on, plus 1
+  uint8_t reserved2[120];
+  // 256: futex word, incremented by senders and by whoever begins or ends a sender's session
+  uint32_t receiver_event;
+  uint8_t reserved3[124];
+  // 384
+  uint64_t receiver;        // as a queue's role
+  uint8_t reserved4[120];
+} ipc_fan_in;
+#define IPC_MAXIMUM_LANES 256u
+_Static_assert(sizeof(ipc_fan_in) == 512, "fan-in control block");
+_Static_assert(offsetof(ipc_fan_in, lane_size) == 8, "lane size");
+_Static_assert(offsetof(ipc_fan_in, receiver_flags) == 128, "receiver flags");
+_Static_assert(offsetof(ipc_fan_in, receiver_event) == 256, "receiver event");
+_Static_assert(offsetof(ipc_fan_in, receiver) == 384, "receiver");
+
 // One side of a handoff. 128 bytes: two lines, against adjacent-line prefetch.
 typedef struct ipc_handoff_side {
   uint64_t role;            // PeerID in bits 0-31, session in 32-53, ending of the session before in 56-59, ending in 60-63 (as a queue's; 3 clash)

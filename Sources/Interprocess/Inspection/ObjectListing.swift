@@ -99,6 +99,7 @@ extension ObjectDetails {
             switch header.kind {
             case .queue where isWhole: .queue
             case .sharedQueue: .sharedQueue
+            case .fanIn: .fanIn
             case .topic: .topic
             case .service: .service
             default: .none
@@ -106,7 +107,12 @@ extension ObjectDetails {
         peers = PeerTable(mapping: mapping).all().map { peer in
             ObjectPeer(information: peer, holds: recovery.claims(mapping, peer.id), isAlive: peer.isAlive && isOpen)
         }
-        queue = isWhole ? Result { () throws(InterprocessError) in try QueueInspection.statistics(mapping, name) } : nil
+        queue =
+            switch header.kind {
+            case .queue where isWhole: Result { () throws(InterprocessError) in try QueueInspection.statistics(mapping, name) }
+            case .fanIn: Result { () throws(InterprocessError) in try FanInSegment.statistics(mapping, name) }
+            default: nil
+            }
         isGarbage = !isOpen && mapping.isGarbageIfAlone(withMessages: false)
         isGarbageWithMessages = !isOpen && mapping.isGarbageIfAlone(withMessages: true)
     }
@@ -124,6 +130,9 @@ extension SegmentMapping {
             .latestValue, .topic, .service, .notifier, .variable:
             return true
         case .queue: return withMessages || hasQueueBlock && !QueueSegment.isWorthKeeping(self)
+        case .fanIn:
+            guard (try? FanInWords(checking: self)) != nil else { return false }
+            return withMessages || !FanInSegment.isWorthKeeping(self)
         case .sharedQueue:
             // Damaged: whoever opens it is told.
             guard let words = try? SharedQueueWords(checking: self) else { return false }

@@ -2,6 +2,27 @@ import CInterprocess
 
 /// The tables of messages between any number of processes.
 extension LayoutTable {
+    static let fanIn: Structure = {
+        typealias F = ipc_fan_in
+        let (creator, once) = ("creator", "before the link")
+        return Structure(
+            name: "fan-in queue", size: MemoryLayout<F>.size,
+            place:
+                "object_offset; behind it, from byte 512 on, a queue's table for each lane, without the words that are here (receiver_flags, receiver_cpu, receiver_event, receiver)",
+            fields: [
+                field(\F.lanes, "lanes", creator, once, "lanes, 1 to 256"),
+                field(
+                    \F.lane_size, "lane_size", creator, once,
+                    "bytes of each lane's ring, whole pages; lane n's is at n * lane_size of the data"),
+                field(\F.receiver_flags, "receiver_flags", "receiver; who ends it", "read-modify-write", "as a queue's"),
+                field(\F.receiver_cpu, "receiver_cpu", "receiver", "relaxed", "processor it last waited on, plus 1"),
+                field(
+                    \F.receiver_event, "receiver_event", "senders; who begins or ends a sender's session", "read-modify-write",
+                    "futex of the receiver, for all lanes"),
+                field(\F.receiver, "receiver", "receivers; who ends one", "compare-exchange", "as a queue's"),
+            ])
+    }()
+
     static let sharedQueue: Structure = {
         typealias Q = ipc_shared_queue
         let creator = "creator"

@@ -29,7 +29,7 @@ package enum LayoutTable {
         })
 
     package static let structures: [Structure] = [
-        header, deathRecord, peerSlot, queue, queueProgress, handoff, handoffSide, handoffSlice, synchronization,
+        header, deathRecord, peerSlot, queue, queueProgress, fanIn, handoff, handoffSide, handoffSlice, synchronization,
         sharedQueue, messageRing, messageSlot, messageDrops, topic, topicChunk, topicPeer, service, call, notifierGroup, latestValue,
         latestVersion, variable,
     ]
@@ -52,7 +52,7 @@ package enum LayoutTable {
                 field(\H.layout_version, "layout_version", creator, once, "version of this table"),
                 field(
                     \H.kind, "kind", creator, once,
-                    "1 plain segment, 2 queue, 3 handoff, 4 mutex, 5 semaphore, 6 permits, 7 condition, 8 reader-writer lock, 9 barrier, 10 latch, 11 event, 12 once, 13 latest value, 14 shared queue, 15 topic, 16 service, 17 notifier, 19 variable"
+                    "1 plain segment, 2 queue, 3 handoff, 4 mutex, 5 semaphore, 6 permits, 7 condition, 8 reader-writer lock, 9 barrier, 10 latch, 11 event, 12 once, 13 latest value, 14 shared queue, 15 topic, 16 service, 17 notifier, 19 variable, 20 fan-in queue"
                 ),
                 field(\H.fingerprint, "fingerprint", creator, once, "FNV-1a of this table's names, offsets and sizes"),
                 field(\H.segment_size, "segment_size", creator, once, "bytes of the whole file"),

@@ -42,6 +42,8 @@ public struct SegmentKind: Hashable, Sendable, RawRepresentable, CustomStringCon
     public static let notifier = SegmentKind(rawValue: 17)
     /// A place for one value, which is there or not.
     public static let variable = SegmentKind(rawValue: 19)
+    /// Messages of many senders, each with a lane of its own, to one receiver.
+    public static let fanIn = SegmentKind(rawValue: 20)
 
     public var description: String {
         switch self {
@@ -63,6 +65,7 @@ public struct SegmentKind: Hashable, Sendable, RawRepresentable, CustomStringCon
         case .service: "service"
         case .notifier: "notifier"
         case .variable: "variable"
+        case .fanIn: "fan-in queue"
         default: "object of unknown kind \(rawValue)"
         }
     }

@@ -6,6 +6,7 @@ import SystemPackage
 ///     base - nodeDistance + peerOffset   private pages: nodes of the keeper's robust list, one for each life word
 ///     base                               the segment
 ///     base + size                        the data a second time, if it is mirrored
+///     base + size                        of a fan-in queue instead: room for each lane's part of the data, twice in a row, mapped when it is used
 ///                                        a page without access
 ///
 /// The node of a life word stands `nodeDistance` before it, the same in every segment, and no other process can touch it.
@@ -23,7 +24,8 @@ final class SegmentMapping: @unchecked Sendable {
     ) throws(InterprocessError) {
         do throws(Errno) {
             let mirror = mirrorsData ? header.dataSize : 0
-            unsafe mapping = try MemoryMapping(reserving: Self.nodeDistance + header.size + mirror + SegmentPlan.page)
+            let lanes = header.kind == .fanIn ? 2 * header.dataSize : 0
+            unsafe mapping = try MemoryMapping(reserving: Self.nodeDistance + header.size + mirror + lanes + SegmentPlan.page)
             let tableSize = header.objectOffset - header.peerOffset
             try unsafe mapping.mapPrivate(at: header.peerOffset, size: tableSize)
             // Small ones are entered into the page table now, so that no first touch costs anything later; for large ones that would take
@@ -53,6 +55,20 @@ final class SegmentMapping: @unchecked Sendable {
         }
         unsafe base = mapping.base
         self.header = header
+    }
+
+    /// Maps a lane's part of a fan-in queue's data, `size` bytes at `offset` of the data, twice in a row; where. It may be done again.
+    ///
+    /// - Parameter populate: its memory is reserved, and entered into the page table now.
+    func mapLane(_ file: FileDescriptor, at offset: Int, size: Int, populate: Bool) throws(Errno) -> UnsafeMutableRawPointer {
+        precondition(header.kind == .fanIn && offset >= 0 && size > 0 && offset + size <= header.dataSize)
+        let place = Self.nodeDistance + header.size + 2 * offset
+        for copy in 0..<2 {
+            try unsafe mapping.mapShared(
+                file, from: header.dataOffset + offset, at: place + copy * size, size: size,
+                populate: populate && size <= Self.populatedSize)
+        }
+        return unsafe base + header.size + 2 * offset
     }
 
     private static let populatedSize = 64 << 20

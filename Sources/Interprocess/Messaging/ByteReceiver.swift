@@ -63,7 +63,7 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
         if !core.hasSomething { _ = core.pollBriefly(strategy) }
         while true {
             switch core.look() {
-            case .payload(let size, let headerSize): return deliver(size, headerSize, body)
+            case .payload(let size, let headerSize): return core.deliver(size, headerSize, body)
             case .nothing: if let error = core.waitForMessage(strategy, until: deadline) { throw error }
             case .end(.closed): return nil
             case .end(.died(let notice)): throw .peerDied(notice)
@@ -77,7 +77,7 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
     /// - Throws: ``ReceiveError``: `closed`, `peerDied`, `detached`, `damaged`. An error of `body`'s comes out of the result.
     public mutating func tryReceive<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(ReceiveError) -> Result<R, E>? {
         switch core.look() {
-        case .payload(let size, let headerSize): return deliver(size, headerSize, body)
+        case .payload(let size, let headerSize): return core.deliver(size, headerSize, body)
         case .nothing:
             if core.session.isDetached { throw .detached }
             return nil
@@ -95,21 +95,24 @@ public struct ByteReceiver: ~Copyable, @unchecked Sendable {
         try receive(until: deadline, copyOf)?.get()
     }
 
-    private mutating func deliver<R, E: Error>(_ size: UInt64, _ headerSize: UInt64, _ body: (RawSpan) throws(E) -> R) -> Result<R, E> {
-        let start = unsafe core.ring + Int(core.offset + headerSize)
+    /// Waits until a sender has joined or there is something to receive, or until `deadline`; whether it is so.
+    public mutating func waitForSender(until deadline: Deadline = .never) -> Bool { core.waitForSender(until: deadline) }
+}
+
+extension QueueReceiverCore {
+    /// Lets `body` read the message at the current place, and takes it.
+    mutating func deliver<R, E: Error>(_ size: UInt64, _ headerSize: UInt64, _ body: (RawSpan) throws(E) -> R) -> Result<R, E> {
+        let start = unsafe ring + Int(offset + headerSize)
         let span = unsafe RawSpan(_unsafeStart: start, byteCount: Int(size))
         do throws(E) {
             let result = try body(span)
-            core.take(
+            take(
                 bytes: UInt64(RecordGeometry.size(payload: Int(size), alignment: RecordGeometry.leastAlignment)), messages: 1, remaining: 0)
             return .success(result)
         } catch {
             return .failure(error)
         }
     }
-
-    /// Waits until a sender has joined or there is something to receive, or until `deadline`; whether it is so.
-    public mutating func waitForSender(until deadline: Deadline = .never) -> Bool { core.waitForSender(until: deadline) }
 }
 
 func copyOf(_ bytes: RawSpan) -> [UInt8] { unsafe bytes.withUnsafeBytes { unsafe Array($0) } }

@@ -16,7 +16,7 @@ public enum QueueInspection {
     static func statistics(_ mapping: SegmentMapping, _ label: String) throws(InterprocessError) -> QueueStatistics {
         let element = mapping.header.element
         let walk = QueueWalk(
-            QueueWords(mapping), mapping, alignment: RecordGeometry.alignment(for: element.alignment), elementSize: element.size)
+            QueueWords(mapping), alignment: RecordGeometry.alignment(for: element.alignment), elementSize: element.size)
         do throws(QueueDamage) {
             return try walk.statistics()
         } catch {

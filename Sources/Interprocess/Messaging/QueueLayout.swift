@@ -39,18 +39,37 @@ struct RecordHeader: Equatable {
     var previousEnding: RoleEnding? { RoleEnding(rawValue: UInt8(truncatingIfNeeded: word >> 32)) }
 }
 
-/// The shared words of a queue's control block.
+/// The shared words of a queue's control block, or of one lane's of a fan-in queue.
 struct QueueWords: Sendable {
     private let mapping: SegmentMapping
+    /// Of the control block.
+    private let base: Int
+    /// Of a lane: the receiver's words, which all lanes share.
+    private let lane: LaneWords?
 
-    init(_ mapping: SegmentMapping) { self.mapping = mapping }
+    init(_ mapping: SegmentMapping) {
+        self.mapping = mapping
+        base = mapping.header.objectOffset
+        lane = nil
+    }
 
-    private func word64(_ field: PartialKeyPath<ipc_queue>) -> SharedUInt64 {
-        mapping.word64(mapping.header.objectOffset + Self.offset(field))
+    /// - Parameter base: of the lane's control block.
+    init(_ mapping: SegmentMapping, at base: Int, _ lane: LaneWords) {
+        self.mapping = mapping
+        self.base = base
+        self.lane = lane
     }
-    private func word32(_ field: PartialKeyPath<ipc_queue>) -> SharedUInt32 {
-        mapping.word32(mapping.header.objectOffset + Self.offset(field))
-    }
+
+    /// The part of the data that is the ring.
+    var ringRange: Range<Int> { lane?.ringRange ?? 0..<mapping.header.dataSize }
+    /// Where its records are, not mirrored: for reading headers.
+    var ring: UnsafeMutableRawPointer { unsafe mapping.data + ringRange.lowerBound }
+    var isLane: Bool { lane != nil }
+    /// See ``LaneWords/isCrowded``.
+    var isCrowded: Bool { lane?.isCrowded ?? false }
+
+    private func word64(_ field: PartialKeyPath<ipc_queue>) -> SharedUInt64 { mapping.word64(base + Self.offset(field)) }
+    private func word32(_ field: PartialKeyPath<ipc_queue>) -> SharedUInt32 { mapping.word32(base + Self.offset(field)) }
 
     private static func offset(_ field: PartialKeyPath<ipc_queue>) -> Int {
         guard let offset = MemoryLayout<ipc_queue>.offset(of: field) else { preconditionFailure("stored fields have offsets") }
@@ -59,18 +78,25 @@ struct QueueWords: Sendable {
 
     var consumed: SharedUInt64 { word64(\.consumed) }
     var reported: SharedUInt64 { word64(\.reported) }
-    var receiverFlags: SharedUInt32 { word32(\.receiver_flags) }
-    var receiverCPU: SharedUInt32 { word32(\.receiver_cpu) }
-    var receiverEvent: SharedUInt32 { word32(\.receiver_event) }
+    var receiverFlags: SharedUInt32 { lane?.receiver.flags ?? word32(\.receiver_flags) }
+    var receiverCPU: SharedUInt32 { lane?.receiver.cpu ?? word32(\.receiver_cpu) }
+    var receiverEvent: SharedUInt32 { lane?.receiver.event ?? word32(\.receiver_event) }
     var senderFlags: SharedUInt32 { word32(\.sender_flags) }
     var senderCPU: SharedUInt32 { word32(\.sender_cpu) }
     var senderEvent: SharedUInt32 { word32(\.sender_event) }
     var senderWants: SharedUInt64 { word64(\.sender_wants) }
     var sender: SharedUInt64 { word64(\.sender) }
-    var receiver: SharedUInt64 { word64(\.receiver) }
+    var receiver: SharedUInt64 { lane?.receiver.role ?? word64(\.receiver) }
 
-    var senderSide: SideWords { SideWords(role: sender, flags: senderFlags, event: senderEvent, cpu: senderCPU) }
-    var receiverSide: SideWords { SideWords(role: receiver, flags: receiverFlags, event: receiverEvent, cpu: receiverCPU) }
+    var senderSide: SideWords {
+        SideWords(
+            role: sender, flags: senderFlags, event: senderEvent, cpu: senderCPU, toldTo: EventWords(receiverEvent),
+            alwaysNeedsBarrier: isLane)
+    }
+    var receiverSide: SideWords {
+        lane?.receiver
+            ?? SideWords(role: receiver, flags: receiverFlags, event: receiverEvent, cpu: receiverCPU, toldTo: EventWords(senderEvent))
+    }
     var droppedNewest: SharedUInt64 { word64(\.dropped_newest) }
 
     /// What the queue does when it is full; nil if the field is impossible.
@@ -80,12 +106,12 @@ struct QueueWords: Sendable {
     func progress(_ index: Int) -> ProgressEntry {
         let first = index < 2 ? Self.offset(\.progress) : Self.offset(\.dropping)
         return unsafe ProgressEntry(
-            mapping.base + mapping.header.objectOffset + first + index % 2 * MemoryLayout<ipc_queue_progress>.stride)
+            mapping.base + base + first + index % 2 * MemoryLayout<ipc_queue_progress>.stride)
     }
 
     /// Writes what is not zero; before the segment has a name.
     func initialize(_ overflow: QueueOverflow) {
-        receiverFlags.storeRelaxed(WaitFlags.open)
+        if !isLane { receiverFlags.storeRelaxed(WaitFlags.open) }
         senderFlags.storeRelaxed(WaitFlags.open)
         word32(\.overflow).storeRelaxed(overflow.rawValue)
     }

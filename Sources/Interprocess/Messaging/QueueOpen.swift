@@ -83,7 +83,7 @@ enum QueueSegment {
         guard mapping.header.dataOffset - mapping.header.objectOffset >= MemoryLayout<ipc_queue>.size else { return true }
         let words = QueueWords(mapping)
         let element = mapping.header.element
-        let walk = QueueWalk(words, mapping, alignment: RecordGeometry.alignment(for: element.alignment), elementSize: element.size)
+        let walk = QueueWalk(words, alignment: RecordGeometry.alignment(for: element.alignment), elementSize: element.size)
         guard let head = try? walk.head().place, let tail = try? walk.tail() else { return true }
         return tail.sequence != head.sequence
     }

@@ -86,7 +86,7 @@ extension QueueSenderCore {
     }
 
     private mutating func dropRecords(for size: Int) throws(QueueDamage) {
-        let walk = QueueWalk(session.words, session.segment.mapping, alignment: alignment, elementSize: elementSize)
+        let walk = QueueWalk(session.words, alignment: alignment, elementSize: elementSize)
         let seen = NamedProgress(word: session.words.consumed.loadAcquire())
         guard let oldest = try walk.place(at: seen.word)?.place else { return }
         var place = oldest

@@ -28,6 +28,8 @@ struct QueueReceiverCore: ~Copyable {
     let elementSize: Int
     /// If the queue drops the oldest: how records get into the ring that this core reads, which is then a private one.
     let dropping: DroppingReader?
+    /// Of a lane: what its sleeping sender wants.
+    private let laneWants: SharedUInt64?
     private var backOff: BackOff
     /// The session of the last control record.
     private var heard: UInt32?
@@ -40,24 +42,24 @@ struct QueueReceiverCore: ~Copyable {
         usualLength = UInt64(max(elementSize, 1))
         self.alignment = alignment
         self.elementSize = elementSize
-        let mapping = session.segment.mapping
-        ringSize = UInt64(mapping.header.dataSize)
+        ringSize = UInt64(session.words.ringRange.count)
+        laneWants = session.words.isLane ? session.words.senderWants : nil
         waker = Waker(flags: session.words.senderFlags, event: session.words.senderEvent)
         do throws(QueueDamage) {
-            let walk = QueueWalk(session.words, mapping, alignment: alignment, elementSize: elementSize)
+            let walk = QueueWalk(session.words, alignment: alignment, elementSize: elementSize)
             let (head, index) = try walk.head()
             position = head.position
             sequence = head.sequence
             remaining = head.remaining
             if session.overflow == .dropOldest {
-                let dropping = DroppingReader(session.words, mapping, walk, alignment: alignment)
+                let dropping = DroppingReader(session.words, session.segment.mapping, walk, alignment: alignment)
                 unsafe ring = dropping.ring
                 consumed = dropping.unreadConsumed
                 next = dropping.unreadEntry
                 offset = 0
                 self.dropping = dropping
             } else {
-                unsafe ring = mapping.data
+                unsafe ring = session.ring
                 consumed = session.words.consumed
                 next = session.words.progress(1 - index)
                 offset = head.position % ringSize
@@ -107,8 +109,21 @@ struct QueueReceiverCore: ~Copyable {
     }
 
     /// After taking, when the sender sleeps: wakes it if it has what it wants.
+    ///
+    /// A lane's sender mostly sleeps, and wants much. Its sleep always begins with a barrier, between saying what it wants and looking at `consumed`: so a look without a fence that finds less taken than
+    /// it wants is enough. Either it comes after the barrier and has seen what is wanted now, or `consumed` was stored before it, and the sender sees that.
     @usableFromInline
-    mutating func attend() { wakeSender(at: position) }
+    mutating func attend() {
+        if let laneWants {
+            let seen = waker.flags.loadAcquire() & WaitFlags.stateMask
+            if seen & (WaitFlags.sleeping | WaitFlags.fence) == WaitFlags.sleeping,
+                Int64(bitPattern: position &- laneWants.loadRelaxed()) < 0
+            {
+                return
+            }
+        }
+        wakeSender(at: position)
+    }
 
     private mutating func wakeSender(at position: UInt64) {
         let wanted = session.words.senderWants
@@ -259,7 +274,7 @@ struct QueueReceiverCore: ~Copyable {
     /// Messages that are published and not taken, and what this receiver has taken out of a queue that drops the oldest and not yet handed out;
     /// of a damaged queue none.
     var waiting: UInt64 {
-        let walk = QueueWalk(session.words, session.segment.mapping, alignment: alignment, elementSize: elementSize)
+        let walk = QueueWalk(session.words, alignment: alignment, elementSize: elementSize)
         guard let head = try? walk.head().place, let tail = try? walk.tail() else { return 0 }
         let published = tail.sequence > head.sequence ? tail.sequence - head.sequence : 0
         return dropping == nil ? published : published + taken

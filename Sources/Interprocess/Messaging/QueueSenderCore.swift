@@ -35,11 +35,11 @@ struct QueueSenderCore: ~Copyable {
         self.session = session
         self.alignment = alignment
         self.elementSize = elementSize
-        let header = session.segment.header
-        unsafe ring = session.segment.mapping.data
-        ringSize = UInt64(header.dataSize)
-        waker = Waker(flags: session.words.receiverFlags, event: session.words.receiverEvent)
-        let walk = QueueWalk(session.words, session.segment.mapping, alignment: alignment, elementSize: elementSize)
+        unsafe ring = session.ring
+        ringSize = UInt64(session.words.ringRange.count)
+        waker = Waker(
+            flags: session.words.receiverFlags, event: session.words.receiverEvent, isOneOfMany: session.words.isLane)
+        let walk = QueueWalk(session.words, alignment: alignment, elementSize: elementSize)
         let tail: QueueWalk.Place
         do throws(QueueDamage) {
             tail = try walk.tail()
@@ -124,10 +124,13 @@ struct QueueSenderCore: ~Copyable {
 
     /// The failure to report because of the receiver's end; nil while it is there, or has not come yet.
     mutating func lookAtReceiver() -> EndedReceiver? {
-        // The flag goes first: an ending after this sets it again.
-        session.words.receiverFlags.clearBits(WaitFlags.ended)
+        let isLane = session.words.isLane
+        // The flag goes first: an ending after this sets it again. That of all lanes stays until there is a receiver.
+        if !isLane || session.other.current.holder != nil { session.words.receiverFlags.clearBits(WaitFlags.ended) }
         _ = session.endDeadOther()
         let role = session.lookAtOther()
+        // It has ended since the flag was taken away, which another lane's sender may not have seen.
+        if isLane && role.ending != .none { session.words.receiverFlags.setBits(WaitFlags.ended) }
         if role.holder != nil || role.session == 0 || !role.session.isSession(after: knownReceiver) { return nil }
         return role.ending == .died ? .died(session.notice(of: role)) : .closed
     }
@@ -160,13 +163,14 @@ struct QueueSenderCore: ~Copyable {
         let control = owesControl ? alignment : 0
         let needed = position &+ UInt64(size + alignment + control) &- ringSize
         let isNeeded = Int64(bitPattern: needed &- consumed) > 0 ? needed : consumed
-        let half = consumed &+ full / 2
-        return Int64(bitPattern: half &- isNeeded) > 0 ? half : isNeeded
+        // Many lanes' senders share the processors: each wake-up is to let one send for long.
+        let enough = consumed &+ (session.words.isLane ? full / 8 &* FanInSegment.eighthsWanted : full / 2)
+        return Int64(bitPattern: enough &- isNeeded) > 0 ? enough : isNeeded
     }
 
     /// Messages that are published and not taken; of a damaged queue none.
     var waiting: UInt64 {
-        let walk = QueueWalk(session.words, session.segment.mapping, alignment: alignment, elementSize: elementSize)
+        let walk = QueueWalk(session.words, alignment: alignment, elementSize: elementSize)
         guard let head = try? walk.head().place else { return 0 }
         return head.sequence > sequence ? 0 : sequence - head.sequence
     }
@@ -188,7 +192,11 @@ struct QueueSenderCore: ~Copyable {
         let consumed = session.consumed
         let eighth = consumed &+ (position &- consumed) / 8
         let eager = Int64(bitPattern: eighth &- least) > 0 ? eighth : least
-        if session.poll(strategy, deadline, isReady: { hasReached(eager) }) || hasReached(least) { return nil }
+        if strategy == .spin || !session.words.isCrowded,
+            session.poll(strategy, deadline, isReady: { hasReached(eager) }) || hasReached(least)
+        {
+            return nil
+        }
         if let words = prepareToSleep(size) {
             words.sleep(until: deadline)
             session.sleeper.cancel()

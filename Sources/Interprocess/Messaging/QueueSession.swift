@@ -3,14 +3,23 @@
 @usableFromInline
 final class QueueSession: Side, @unchecked Sendable {
     let words: QueueWords
+    /// Twice in a row in this process.
+    let ring: UnsafeMutableRawPointer
     let overflow: QueueOverflow
 
     enum End { case sender, receiver }
 
     /// - Parameter overflow: what the queue must do when it is full; nil accepts any.
-    init(_ segment: Segment, _ end: End, overflow expected: QueueOverflow?) throws(InterprocessError) {
-        let words = QueueWords(segment.mapping)
+    convenience init(_ segment: Segment, _ end: End, overflow expected: QueueOverflow?) throws(InterprocessError) {
+        try unsafe self.init(segment, QueueWords(segment.mapping), ring: segment.mapping.data, end, overflow: expected)
+    }
+
+    /// Of a queue, or of a lane.
+    init(
+        _ segment: Segment, _ words: QueueWords, ring: UnsafeMutableRawPointer, _ end: End, overflow expected: QueueOverflow?
+    ) throws(InterprocessError) {
         self.words = words
+        unsafe self.ring = ring
         let name = segment.name?.description ?? "anonymous queue"
         overflow = try Self.overflow(words, expected, name)
         let isSender = end == .sender
@@ -24,6 +33,14 @@ final class QueueSession: Side, @unchecked Sendable {
                 "it has a \(end) already (\(holder.map { "\($0.program), pid \($0.pid)" } ?? "peer \(held.holder)")), and a queue has one; close that, or use another queue"
             )
         }
+    }
+
+    /// A lane towards its sender, by a receiver that has the role already.
+    init(borrowing main: QueueSession, _ words: QueueWords, ring: UnsafeMutableRawPointer) {
+        self.words = words
+        unsafe self.ring = ring
+        overflow = .wait
+        super.init(borrowing: main, other: words.senderSide, claim: .sender)
     }
 
     private static func overflow(_ words: QueueWords, _ expected: QueueOverflow?, _ name: String) throws(InterprocessError) -> QueueOverflow

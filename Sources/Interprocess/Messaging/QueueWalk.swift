@@ -7,7 +7,8 @@ struct QueueDamage: Error { let field: String }
 /// from any process.
 ///
 /// **Trust** every word is read once and checked against the ring's size before it is followed.
-struct QueueWalk {
+@safe
+struct QueueWalk: @unchecked Sendable {
     struct Place: Equatable {
         var position: UInt64
         var sequence: UInt64
@@ -18,18 +19,18 @@ struct QueueWalk {
     }
 
     private let words: QueueWords
-    private let mapping: SegmentMapping
+    private let ring: UnsafeMutableRawPointer
     private let alignment: Int
     private let elementSize: Int
     private let ringSize: UInt64
     private let dropsOldest: Bool
 
-    init(_ words: QueueWords, _ mapping: SegmentMapping, alignment: Int, elementSize: Int) {
+    init(_ words: QueueWords, alignment: Int, elementSize: Int) {
         self.words = words
-        self.mapping = mapping
+        unsafe ring = words.ring
         self.alignment = alignment
         self.elementSize = elementSize
-        ringSize = UInt64(mapping.header.dataSize)
+        ringSize = UInt64(words.ringRange.count)
         dropsOldest = words.overflow == .dropOldest
     }
 
@@ -124,7 +125,7 @@ struct QueueWalk {
             )
         }
         let offset = Int(place.position % ringSize)
-        let header = unsafe RecordHeader(word: SharedUInt64(at: mapping.data + offset + alignment - 8).loadAcquire())
+        let header = unsafe RecordHeader(word: SharedUInt64(at: ring + offset + alignment - 8).loadAcquire())
         guard header.word != 0 else { return nil }
         guard header.isPublished else { throw QueueDamage(field: "header") }
         if header.isControl {

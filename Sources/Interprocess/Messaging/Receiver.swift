@@ -87,25 +87,11 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
         return try tryReceiveSlowly()
     }
 
-    /// The usual case: a record of one message, as its header says in one comparison.
     @inlinable @inline(__always)
-    mutating func takeSingle() -> Element? {
-        let size = MemoryLayout<Element>.stride
-        if core.remaining != 0 { return takeFromBatch() }
-        guard core.header(alignment: Self.alignment) == RecordHeader(length: size, sequence: core.sequence) else { return nil }
-        let element = unsafe (core.ring + (Int(truncatingIfNeeded: core.offset) &+ Self.alignment)).load(as: Element.self)
-        core.moveOn(bytes: UInt64(truncatingIfNeeded: Self.recordSize), messages: 1, remaining: 0)
-        return element
-    }
+    mutating func takeSingle() -> Element? { core.takeSingle(Element.self) }
 
     @inlinable
-    mutating func takeFromBatch() -> Element? {
-        guard core.isShared else { return nil }
-        let size = MemoryLayout<Element>.stride
-        let element = unsafe (core.ring + Int(truncatingIfNeeded: core.offset)).load(as: Element.self)
-        core.takeFromBatch(bytes: UInt64(size), messages: 1, alignment: UInt64(Self.alignment))
-        return element
-    }
+    mutating func takeFromBatch() -> Element? { core.takeFromBatch(Element.self) }
 
     @usableFromInline
     mutating func tryReceiveSlowly() throws(ReceiveError) -> Element? {
@@ -194,6 +180,29 @@ public struct Receiver<Element: Shareable>: ~Copyable, @unchecked Sendable {
 }
 
 extension QueueReceiverCore {
+    /// The usual case: a record of one message, as its header says in one comparison.
+    @inlinable @inline(__always)
+    mutating func takeSingle<Element: Shareable>(_ type: Element.Type) -> Element? {
+        if remaining != 0 { return takeFromBatch(type) }
+        let alignment = RecordGeometry.alignment(for: MemoryLayout<Element>.alignment)
+        guard header(alignment: alignment) == RecordHeader(length: MemoryLayout<Element>.stride, sequence: sequence) else { return nil }
+        let element = unsafe (ring + (Int(truncatingIfNeeded: offset) &+ alignment)).load(as: Element.self)
+        let size = RecordGeometry.size(payload: MemoryLayout<Element>.stride, alignment: alignment)
+        moveOn(bytes: UInt64(truncatingIfNeeded: size), messages: 1, remaining: 0)
+        return element
+    }
+
+    /// The next message of the batch at the current place.
+    @inlinable
+    mutating func takeFromBatch<Element: Shareable>(_ type: Element.Type) -> Element? {
+        guard isShared else { return nil }
+        let size = MemoryLayout<Element>.stride
+        let element = unsafe (ring + Int(truncatingIfNeeded: offset)).load(as: Element.self)
+        let alignment = RecordGeometry.alignment(for: MemoryLayout<Element>.alignment)
+        takeFromBatch(bytes: UInt64(size), messages: 1, alignment: UInt64(alignment))
+        return element
+    }
+
     /// Goes past the header of the record at the current place, in this process only: nothing is taken yet, and nobody sees it.
     ///
     /// - Parameter bytes: the payload's size as ``look()`` has checked it.

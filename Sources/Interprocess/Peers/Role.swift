@@ -56,12 +56,12 @@ struct Role: Sendable {
     let word: SharedUInt64
     /// Flags of the one who has the role; `ended` is set in them so that the other side looks.
     let flags: SharedUInt32
-    /// The events of the other side, which waits for changes of this role.
-    let otherEvent: SharedUInt32
+    /// The events of those who wait for changes of this role.
+    let otherEvents: EventWords
     let claim: DeathNotice.Claims
 
     init(_ mine: SideWords, _ other: SideWords, _ claim: DeathNotice.Claims) {
-        (word, flags, otherEvent) = (mine.role, mine.flags, other.event)
+        (word, flags, otherEvents) = (mine.role, mine.flags, mine.toldTo ?? EventWords(other.event))
         self.claim = claim
     }
 
@@ -123,8 +123,23 @@ struct Role: Sendable {
 
     private func announceEnd() {
         flags.setBits(WaitFlags.ended)
-        Waker.alarm(otherEvent)
+        otherEvents.alarm()
     }
+}
+
+/// The events of one other side, or of several that stand at equal distances.
+struct EventWords: Sendable {
+    private let first: SharedUInt32
+    private let count: Int
+    private let stride: Int
+
+    init(_ event: SharedUInt32) { (first, count, stride) = (event, 1, 0) }
+
+    /// `count` words from `first` on, `stride` bytes apart.
+    init(_ first: SharedUInt32, count: Int, stride: Int) { (self.first, self.count, self.stride) = (first, count, stride) }
+
+    /// Wakes all, whatever they wait for.
+    func alarm() { for index in 0..<count { Waker.alarm(unsafe SharedUInt32(at: first.rawAddress + index * stride)) } }
 }
 
 /// The role is taken by a living peer.

@@ -10,6 +10,10 @@ struct SideWords: Sendable {
     let event: SharedUInt32
     /// The processor that this side last waited on, plus 1.
     let cpu: SharedUInt32
+    /// Who is told when somebody takes or leaves the role, if it is not the one other side.
+    var toldTo: EventWords?
+    /// See ``Sleeper/alwaysNeedsBarrier``.
+    var alwaysNeedsBarrier = false
 }
 
 /// One of the two sides of an object, opened: what it needs outside of its fast path. The segment, both roles, and how it sleeps.
@@ -24,6 +28,8 @@ class Side: @unchecked Sendable {
     final private(set) var before: RoleWord
     let sleeper: Sleeper
     private let isFinal: Bool
+    /// The role is another value's, which joined for both and closes for both.
+    private let isBorrowed: Bool
     /// The other side's role as it was last looked at. Only the one side's own calls use it, and they exclude one another.
     private final var lookedAt = RoleWord(word: 0)
     private final var polling = Polling()
@@ -44,7 +50,8 @@ class Side: @unchecked Sendable {
         self.mine = Role(mine, other, claims.0)
         self.other = Role(other, mine, claims.1)
         self.isFinal = isFinal
-        sleeper = Sleeper(flags: mine.flags, event: mine.event)
+        isBorrowed = false
+        sleeper = Sleeper(flags: mine.flags, event: mine.event, alwaysNeedsBarrier: mine.alwaysNeedsBarrier)
         (myCPU, otherCPU) = (mine.cpu, other.cpu)
         do throws(RoleHeld) {
             (before, role) = try self.mine.join(segment.peer, segment.attachment.table, isFinal: isFinal)
@@ -62,10 +69,19 @@ class Side: @unchecked Sendable {
         announce()
     }
 
+    /// The role that `main` has, towards one of several other sides.
+    init(borrowing main: Side, other words: SideWords, claim: DeathNotice.Claims) {
+        (segment, mine, role, before, sleeper, isFinal) = (main.segment, main.mine, main.role, main.before, main.sleeper, main.isFinal)
+        other = Role(words, words, claim)
+        isBorrowed = true
+        (myCPU, otherCPU) = (main.myCPU, words.cpu)
+        if !Barrier.isRegistered { other.flags.setBits(WaitFlags.fence) }
+    }
+
     /// Tells the other side that this one has come.
     private func announce() {
         myCPU.storeRelaxed(UInt32(truncatingIfNeeded: Processor.current + 1))
-        Waker.alarm(mine.otherEvent)
+        mine.otherEvents.alarm()
     }
 
     final var isDetached: Bool { segment.attachment.isForeign }
@@ -98,7 +114,7 @@ class Side: @unchecked Sendable {
 
     /// Gives the role up; the other side is told.
     final func close() {
-        guard !isDetached else { return }
+        guard !isDetached, !isBorrowed else { return }
         mine.close(role)
         sleeper.wakeOwn()
     }
@@ -143,6 +159,12 @@ class Side: @unchecked Sendable {
 
     /// Whether the other side was last seen on the processor that this thread runs on: then it can go on only if this one makes room.
     final var sharesProcessor: Bool { otherCPU.loadRelaxed() == UInt32(truncatingIfNeeded: Processor.current + 1) }
+
+    /// Says which processor this side waits on, for the other side's decision how to wait.
+    final func publishProcessor() {
+        let processor = UInt32(truncatingIfNeeded: Processor.current + 1)
+        if myCPU.loadRelaxed() != processor { myCPU.storeRelaxed(processor) }
+    }
 
     /// Polls as the strategy says.
     final func poll(_ strategy: WaitStrategy, _ deadline: Deadline, isReady: () -> Bool) -> Bool {

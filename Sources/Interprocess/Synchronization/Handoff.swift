@@ -275,7 +275,7 @@ extension Handoff {
             if other.holder != nil, seen.session(of: role.other) != other.session {
                 let sessions = role == .parent ? (side.role.session, other.session) : (other.session, side.role.session)
                 if turn.compareExchange(seen.word, Turn(parent: sessions.0, child: sessions.1, of: .parent).word) {
-                    Waker.alarm(side.mine.otherEvent)
+                    side.mine.otherEvents.alarm()
                 }
                 continue
             }

@@ -12,7 +12,17 @@ extension WaitSet {
         add(.object(WatchedReceiver(receiver.core.session, receiver.core.dropping, alignment: receiver.core.alignment)))
     }
 
-    /// Watches the room in a sender's queue: ready when ``Sender/trySend(_:)`` would send a message, or say that the receiver has closed or died. A queue that drops
+    /// Watches a fan-in queue's receiver: ready when ``FanInReceiver/tryReceive()`` would give a message, or tell of a death or of the end.
+    ///
+    /// The receiver stays its owner's. When it closes, the source is reported as closed, once. O(lanes that were ever used).
+    public mutating func add<Element: Shareable>(_ receiver: borrowing FanInReceiver<Element>) -> Source {
+        add(.object(WatchedFanIn(receiver.lanes)))
+    }
+
+    /// Watches a fan-in queue's receiver of bytes, as ``add(_:)-(FanInReceiver<Element>)``.
+    public mutating func add(_ receiver: borrowing FanInByteReceiver) -> Source { add(.object(WatchedFanIn(receiver.lanes))) }
+
+    /// Watches the room in a sender's queue, or lane: ready when ``Sender/trySend(_:)`` would send a message, or say that the receiver has closed or died. A queue that drops
     /// messages is always ready.
     ///
     /// The sender stays its owner's. When it closes, the source is reported as closed, once. O(1); the first look is O(messages in the queue).

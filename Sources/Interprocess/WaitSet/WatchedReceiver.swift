@@ -3,10 +3,11 @@ import InterprocessSystem
 /// A queue's receiver as a wait set sees it: by the words that processes share, since where the receiver is stands there as well, and the receiver is its owner's.
 ///
 /// **Trust** `consumed`, the progress entries and the header are read once and compared; no place outside of the ring follows from them.
+@safe
 final class WatchedReceiver: WatchedObject, @unchecked Sendable {
     private let session: QueueSession
     private let dropping: DroppingReader?
-    private let mapping: SegmentMapping
+    private let ring: UnsafeMutableRawPointer
     private let ringSize: UInt64
     private let alignment: Int
     private let consumed: SharedUInt64
@@ -18,8 +19,8 @@ final class WatchedReceiver: WatchedObject, @unchecked Sendable {
         self.session = session
         self.dropping = dropping
         self.alignment = alignment
-        mapping = session.segment.mapping
-        ringSize = UInt64(mapping.header.dataSize)
+        unsafe ring = session.words.ring
+        ringSize = UInt64(session.words.ringRange.count)
         consumed = session.words.consumed
         entries = (session.words.progress(0), session.words.progress(1))
         reported = session.words.reported
@@ -52,7 +53,7 @@ final class WatchedReceiver: WatchedObject, @unchecked Sendable {
     func cancel() { session.sleeper.cancel() }
 
     /// Whether there is an end that no receiver was told of.
-    private func isEndUntold(_ role: RoleWord) -> Bool {
+    func isEndUntold(_ role: RoleWord) -> Bool {
         guard role.session != 0 else { return false }
         let told = UInt32(truncatingIfNeeded: reported.loadAcquire()) & RoleWord.sessionMask
         if role.ending != .none { return role.session.isSession(after: told) }
@@ -60,7 +61,7 @@ final class WatchedReceiver: WatchedObject, @unchecked Sendable {
     }
 
     /// Ready if something is to be received; nil if nothing is.
-    private func content() -> WatchedState? {
+    func content() -> WatchedState? {
         if let dropping { return dropping.holdsSomething || dropping.hasSomething ? .ready : nil }
         for _ in 0..<1000 {
             let position = consumed.loadAcquire()
@@ -69,7 +70,7 @@ final class WatchedReceiver: WatchedObject, @unchecked Sendable {
             let isInForce = entry.position.loadAcquire() == position
             let remaining = entry.remaining.loadAcquire()
             let place = Int(position % ringSize) + alignment - RecordGeometry.leastAlignment
-            let header = unsafe SharedUInt64(at: mapping.data + place).loadAcquire()
+            let header = unsafe SharedUInt64(at: ring + place).loadAcquire()
             fullFence()
             // If another thread receives meanwhile, what was read may be something else's.
             guard consumed.loadAcquire() == position else { continue }

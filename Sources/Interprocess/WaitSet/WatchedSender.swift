@@ -19,9 +19,8 @@ final class WatchedSender: WatchedObject, @unchecked Sendable {
     init(_ session: QueueSession, knownReceiver: UInt32, alignment: Int, elementSize: Int, recordSize: Int) {
         self.session = session
         self.knownReceiver = knownReceiver
-        let mapping = session.segment.mapping
-        walk = QueueWalk(session.words, mapping, alignment: alignment, elementSize: elementSize)
-        ringSize = UInt64(mapping.header.dataSize)
+        walk = QueueWalk(session.words, alignment: alignment, elementSize: elementSize)
+        ringSize = UInt64(session.words.ringRange.count)
         wants = session.words.senderWants
         // The zero behind it, and the record that says that this session begins, which may still be owed.
         needed = UInt64(recordSize + alignment + (session.before.session == 0 ? 0 : alignment))

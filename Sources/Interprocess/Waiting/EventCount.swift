@@ -69,9 +69,14 @@ enum Barrier {
 struct Sleeper: Sendable {
     let flags: SharedUInt32
     let event: SharedUInt32
+    /// Whether each sleep begins with a barrier, whatever the waker does: then it may look at what is wanted without a fence. See
+    /// ``QueueReceiverCore/attend()``.
+    let alwaysNeedsBarrier: Bool
     private let announced = AnnouncedSleeps()
 
-    init(flags: SharedUInt32, event: SharedUInt32) { (self.flags, self.event) = (flags, event) }
+    init(flags: SharedUInt32, event: SharedUInt32, alwaysNeedsBarrier: Bool = false) {
+        (self.flags, self.event, self.alwaysNeedsBarrier) = (flags, event, alwaysNeedsBarrier)
+    }
 
     /// Announces that the caller is about to sleep. After this it must look again, and then either sleep while `event` has the returned
     /// value or call ``cancel()``.
@@ -95,7 +100,7 @@ struct Sleeper: Sendable {
             while true {
                 let old = flags.loadRelaxed()
                 let new = (old & WaitFlags.stateMask) | WaitFlags.sleeping | WaitFlags.attentive | seen << WaitFlags.tagShift
-                if flags.compareExchange(old, new) { return (seen, old & WaitFlags.attentive == 0) }
+                if flags.compareExchange(old, new) { return (seen, alwaysNeedsBarrier || old & WaitFlags.attentive == 0) }
             }
         }
     }
@@ -129,10 +134,15 @@ struct Waker: Sendable {
     /// Looks since the last wake-up that were not needed.
     private var needless: UInt32 = 0
     private static let mostNeedless: UInt32 = 16
+    /// Several wake the one sleeper: another that has counted the event up may be stopped before it wakes.
+    private let isOneOfMany: Bool
+    /// The tag of the sleep that this waker has last ended itself; no tag before.
+    private var endedTag: UInt32 = 1
 
-    init(flags: SharedUInt32, event: SharedUInt32) {
+    init(flags: SharedUInt32, event: SharedUInt32, isOneOfMany: Bool = false) {
         self.flags = flags
         self.event = event
+        self.isOneOfMany = isOneOfMany
     }
 
     /// Whether there is anything to do after publishing: mostly not. One load.
@@ -143,8 +153,10 @@ struct Waker: Sendable {
     mutating func attend(shouldWake: () -> Bool = { true }) -> UInt32 {
         fullFence()
         let seen = flags.loadSequential()
-        let isAwaited = event.loadRelaxed() << WaitFlags.tagShift == seen & ~WaitFlags.stateMask
+        let tag = seen & ~WaitFlags.stateMask
+        let isAwaited = event.loadRelaxed() << WaitFlags.tagShift == tag || isOneOfMany && endedTag != tag
         if seen & WaitFlags.sleeping != 0, isAwaited, shouldWake() {
+            endedTag = tag
             event.add(1)
             // All: there is one sleeper that lives, but a thread of one that had its role before and died may still stand in the kernel's queue.
             unsafe Futex.wake(event.rawAddress)

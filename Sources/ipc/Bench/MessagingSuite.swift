@@ -14,7 +14,7 @@ extension BenchmarkSuite {
                 metric: .manyToOne, subject: "\(senders) \(senders == 1 ? "sender" : "senders")", size: size, placement: .inTurn,
                 farCount: senders, baseline: "unix-datagram",
                 contenders: InterprocessMessagingCases.manyToOne(senders: senders, size: size)
-                    + InterprocessSharedQueueCases.manyToOne(size: size)
+                    + InterprocessFanInCases.manyToOne(size: size) + InterprocessSharedQueueCases.manyToOne(size: size)
                     + MessagingRival.contenders(.manyToOne, size: size))
         }
     }
