@@ -4,4 +4,4 @@ import CrashLab
 let allScenarios: [Scenario] =
     queueSendScenarios + queueReceiveScenarios + queueDropScenarios + queueContendedScenarios + queueStormScenarios + queueScheduleScenarios
     + sharedQueueScenarios + segmentScenarios + deathScenarios + handoffScenarios + handoffCallScenarios + synchronizationScenarios
-    + notifierScenarios + waitSetScenarios + latestScenarios + variableScenarios + topicScenarios + serviceScenarios
+    + notifierScenarios + waitSetScenarios + latestScenarios + variableScenarios + topicScenarios + topicOneScenarios + serviceScenarios
