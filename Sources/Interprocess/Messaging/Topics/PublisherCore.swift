@@ -403,29 +403,3 @@ struct PublisherCore: @unchecked Sendable {
         return ticket &- topic.log.size < lowest
     }
 }
-
-extension TopicCore {
-    /// The smallest cursor of all lossless subscribers. O(slots of the peer table).
-    func lowestCursor() -> UInt64 {
-        var lowest = UInt64.max
-        for slot in 0..<shape.peers {
-            let peer = words.peer(slot)
-            guard TopicPeer.Role(word: peer.role.loadSequential()).isLossless else { continue }
-            lowest = min(lowest, peer.cursor.loadAcquire())
-        }
-        return lowest
-    }
-
-    /// Whether a lossless subscriber is in the way that no peer is, so that nobody would ever take it away: somebody writes who should not.
-    func isHeldUpByNobody() -> Bool {
-        for slot in 0..<shape.peers {
-            let word = words.peer(slot).role
-            let role = TopicPeer.Role(word: word.loadSequential())
-            guard role.isLossless else { continue }
-            guard let peer = PeerID(rawValue: role.peerBits), peer.slot == slot else { return true }
-            // It leaves before its slot is given back.
-            if table.condition(of: peer) == .gone, word.loadSequential() == role.word { return true }
-        }
-        return false
-    }
-}

@@ -14,7 +14,7 @@ public struct TopicOptions: Sendable {
     public var maximumPeers: Int
     /// How many messages each of them may hold at once, as loans or samples, 1 to 255.
     public var maximumHeld: Int
-    /// How many publishers it may have at once. One that stands alone publishes for about a third of what each of several pays.
+    /// How many publishers it may have at once.
     public var publishers: TopicPublishers
 
     static let mostHeld = 255
