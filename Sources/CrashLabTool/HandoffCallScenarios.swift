@@ -120,32 +120,11 @@ private func killed(
     _ name: String, _ summary: String, _ role: HandoffRole, _ body: @escaping @Sendable (Victim, inout Handoff) throws -> Void
 ) -> Scenario {
     Scenario(name, summary, segments: ["h"]) { site in
-        let partner = OtherSide()
-        try startServiceThread(named: "partner") {
-            partner.run { if role == .parent { try serveAll(site) } else { try callAll(site) } }
+        let partner: @Sendable () throws -> Void = { if role == .parent { try serveAll(site) } else { try callAll(site) } }
+        return try meetingAgain(site, role, "calls were answered", "performed", partner: partner) {
+            // The area is empty: the first array lies at its start.
+            for _ in 0..<2 { if role == .parent { try $0.callAndCheck(site) } else { try $0.serveOnce(site) } }
         }
-        var ends: UInt64 = 0
-        func awaitEnd() throws {
-            ends += 1
-            while site.ledger[Mark.ends] < ends {
-                try partner.check()
-                sleepThread(for: .microseconds(50))
-            }
-            let (sent, taken) = (site.ledger[Mark.sent], site.ledger[Mark.taken])
-            try Violation.unless(taken >= sent, "\(sent) calls were answered, and \(taken) performed")
-        }
-        func begin() { for mark in [Mark.sent, Mark.sendIntent, Mark.taken] { site.ledger[mark] = 0 } }
-        return Survivor(
-            prepare: { begin() },
-            goOn: {
-                try awaitEnd()
-                begin()
-                // The same partner goes on with the next one, and the area is empty: the first array lies at its start.
-                var fresh = try meet(site, role)
-                for _ in 0..<2 { if role == .parent { try fresh.callAndCheck(site) } else { try fresh.serveOnce(site) } }
-                fresh.close()
-                try awaitEnd()
-            })
     } victim: { victim in
         var side = try meet(victim.site, role)
         try body(victim, &side)

@@ -75,37 +75,48 @@ extension Handoff {
     }
 }
 
+/// A survivor whose partner is a thread of its own, which is told of each victim's end, and then goes on with the next one: here with `again`. What was sent by the
+/// victim and its partner must have arrived.
+func meetingAgain(
+    _ site: Site, _ role: HandoffRole, _ sent: String, _ taken: String, partner body: @escaping @Sendable () throws -> Void,
+    again: @escaping (inout Handoff) throws -> Void
+) throws -> Survivor {
+    let partner = OtherSide()
+    try startServiceThread(named: "partner") { partner.run(body) }
+    var ends: UInt64 = 0
+    func awaitEnd() throws {
+        ends += 1
+        while site.ledger[Mark.ends] < ends {
+            try partner.check()
+            sleepThread(for: .microseconds(50))
+        }
+        let counts = (sent: site.ledger[Mark.sent], taken: site.ledger[Mark.taken])
+        try Violation.unless(counts.taken >= counts.sent, "\(counts.sent) \(sent), and \(counts.taken) \(taken)")
+    }
+    func begin() { for mark in [Mark.sent, Mark.sendIntent, Mark.taken] { site.ledger[mark] = 0 } }
+    return Survivor(
+        prepare: { begin() },
+        goOn: {
+            try awaitEnd()
+            begin()
+            // The same partner goes on with the next one.
+            var fresh = try meet(site, role)
+            try again(&fresh)
+            fresh.close()
+            try awaitEnd()
+        })
+}
+
 /// A scenario in which one side is the victim, and the other a thread of the survivor's that sleeps until it gets the turn, and meets the next one
 /// when it has been told of an end.
 private func killed(_ name: String, _ summary: String, _ role: HandoffRole, _ victim: @escaping @Sendable (Victim) throws -> Void)
     -> Scenario
 {
     Scenario(name, summary, segments: ["h"]) { site in
-        let partner = OtherSide()
-        try startServiceThread(named: "partner") { partner.run { try playPartner(site, role.other) } }
-        var ends: UInt64 = 0
-        func awaitEnd() throws {
-            ends += 1
-            while site.ledger[Mark.ends] < ends {
-                try partner.check()
-                sleepThread(for: .microseconds(50))
-            }
-            let (sent, taken) = (site.ledger[Mark.sent], site.ledger[Mark.taken])
-            try Violation.unless(taken >= sent, "\(sent) turns were given, and \(taken) had")
+        try meetingAgain(site, role, "turns were given", "had", partner: { try playPartner(site, role.other) }) {
+            try $0.giveAndTake(site)
+            try $0.giveAndTake(site)
         }
-        func begin() { for mark in [Mark.sent, Mark.sendIntent, Mark.taken] { site.ledger[mark] = 0 } }
-        return Survivor(
-            prepare: { begin() },
-            goOn: {
-                try awaitEnd()
-                begin()
-                // The same partner plays with the next one.
-                var fresh = try meet(site, role)
-                try fresh.giveAndTake(site)
-                try fresh.giveAndTake(site)
-                fresh.close()
-                try awaitEnd()
-            })
     } victim: { process in
         try victim(process)
     } third: { third in

@@ -67,7 +67,6 @@ extension LatestSuite {
 
         @Test("C7 X2 random words over it while it is used: no crash, no hang, and typed errors only")
         func scribbling() throws {
-            var random = SeededRandom(for: "scribbling over a latest value")
             let scene = try LatestScene(.placed)
             let latest = try scene.pairs(.adaptive)
             let watch = try HangWatch("scribbling over a latest value")
@@ -80,27 +79,7 @@ extension LatestSuite {
                 ("next", { _ = try latest.next(after: 3, until: soon()) }),
                 ("open again", { _ = try scene.pairs() }),
             ]
-            var endings: [String: Int] = [:]
-            let rounds = SeededRandom.setting("IPC_SYNC_SCRIBBLES", default: 6)
-            // As many more as it takes that both come about.
-            for round in 0..<(50 * rounds) where round < rounds || endings["damaged"] == nil || endings["got"] == nil {
-                let scribbler = try scene.start("latest-scribble", ["\(random.next())"])
-                try scribbler.says("ready")
-                for call in 0..<400 {
-                    let (name, body) = calls[Int.random(in: calls.indices, using: &random)]
-                    watch.step("round \(round), call \(call): \(name)")
-                    let ending = syncOutcome {
-                        do { try body() } catch is InterprocessError { return "not opened" }
-                        return "got"
-                    }
-                    #expect(!ending.hasPrefix("error"), "\(name): \(ending)")
-                    endings[String(ending.prefix { $0 != " " }), default: 0] += 1
-                }
-                scribbler.kill()
-                try scribbler.ends()
-            }
-            print("scribbling: \(endings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))")
-            #expect(endings["damaged", default: 0] > 0 && endings["got", default: 0] > 0)
+            try callWhileScribbled("a latest value", calls, eachRound: 400, watch: watch) { try scene.start("latest-scribble", ["\($0)"]) }
         }
     }
 }

@@ -44,7 +44,6 @@ extension SyncSuite {
 
         @Test("S1–S8 N8 random words over all objects while they are used: no crash, no hang, and typed errors only")
         func scribbling() throws {
-            var random = SeededRandom(for: "scribbling over synchronization objects")
             let scene = try SyncScene(.placed)
             let calls = try Calls(scene.place)
             let watch = try HangWatch("scribbling")
@@ -61,27 +60,9 @@ extension SyncSuite {
                     sleepThread(for: .milliseconds(100))
                 }
             }
-            var endings: [String: Int] = [:]
-            let rounds = SeededRandom.setting("IPC_SYNC_SCRIBBLES", default: 6)
-            // As many more as it takes that both come about.
-            for round in 0..<(50 * rounds) where round < rounds || endings["damaged"] == nil || endings["got"] == nil {
-                let scribbler = try scene.start("sync-scribble", "\(random.next())")
-                try scribbler.says("ready")
-                for call in 0..<150 {
-                    let (name, body) = calls.all[Int.random(in: 0..<calls.all.count, using: &random)]
-                    watch.step("round \(round), call \(call): \(name)")
-                    let ending = syncOutcome {
-                        do { try body() } catch is InterprocessError { return "not opened" }
-                        return "got"
-                    }
-                    #expect(!ending.hasPrefix("error"), "\(name): \(ending)")
-                    endings[String(ending.prefix { $0 != " " }), default: 0] += 1
-                }
-                scribbler.kill()
-                try scribbler.ends()
+            try callWhileScribbled("synchronization objects", calls.all, eachRound: 150, watch: watch) {
+                try scene.start("sync-scribble", "\($0)")
             }
-            print("scribbling: \(endings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))")
-            #expect(endings["damaged", default: 0] > 0 && endings["got", default: 0] > 0)
             watch.step("the end")
             // What gives back has no deadline, the end of a party's value included: a claim that looks like a living peer's would hold it up for ever.
             for object in 0..<10 {

@@ -85,7 +85,6 @@ extension VariableSuite {
 
         @Test("V2 X2 random words over it while it is used: no crash, no hang, and typed errors only")
         func scribbling() throws {
-            var random = SeededRandom(for: "scribbling over a variable")
             let scene = try VariableScene(.placed)
             let variable = try scene.pairs(.adaptive)
             let watch = try HangWatch("scribbling over a variable")
@@ -99,25 +98,7 @@ extension VariableSuite {
                 ("try", { if try variable.tryTake() == nil { _ = try variable.tryPut([5, 6]) } }),
                 ("open again", { _ = try scene.pairs() }),
             ]
-            var endings: [String: Int] = [:]
-            for round in 0..<SeededRandom.setting("IPC_SYNC_SCRIBBLES", default: 6) {
-                let scribbler = try scene.start("variable-scribble", ["\(random.next())"])
-                try scribbler.says("ready")
-                for call in 0..<400 {
-                    let (name, body) = calls[Int.random(in: calls.indices, using: &random)]
-                    watch.step("round \(round), call \(call): \(name)")
-                    let ending = syncOutcome {
-                        do { try body() } catch is InterprocessError { return "not opened" }
-                        return "got"
-                    }
-                    #expect(!ending.hasPrefix("error"), "\(name): \(ending)")
-                    endings[String(ending.prefix { $0 != " " }), default: 0] += 1
-                }
-                scribbler.kill()
-                try scribbler.ends()
-            }
-            print("scribbling: \(endings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))")
-            #expect(endings["damaged", default: 0] > 0 && endings["got", default: 0] > 0)
+            try callWhileScribbled("a variable", calls, eachRound: 400, watch: watch) { try scene.start("variable-scribble", ["\($0)"]) }
         }
     }
 }
