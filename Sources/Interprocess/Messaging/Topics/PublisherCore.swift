@@ -215,7 +215,7 @@ struct PublisherCore: @unchecked Sendable {
         case .behind: break
         }
         if deadline == .now { return .full }
-        if unsafe sole != nil, strategy != .park { pollForRoom() }
+        if let ticket = unsafe sole?.pointee.ticket, strategy != .park { topic.pollForRoom(ticket) }
         var call = WaitingCall(maySleep: true)
         return finish(WaitingCall.block(strategy, until: deadline, &call) { call in look(claim, &call) })
     }
@@ -324,13 +324,6 @@ struct PublisherCore: @unchecked Sendable {
         unsafe sole.pointee.put(claim.index)
         unsafe sole.pointee.endLoan(place)
         return true
-    }
-
-    /// Waits for a moment until there is room for an eighth of the log: to follow the slowest subscriber message by message would cost both of them a cache line's way for each.
-    private func pollForRoom() {
-        guard let ticket = unsafe sole?.pointee.ticket else { return }
-        let wanted = ticket &- topic.log.size &+ 1 &+ topic.log.size / 8
-        for _ in 0..<32 where topic.lowestCursor() < wanted { for _ in 0..<8 { Processor.pause() } }
     }
 
     private enum Replacement {
