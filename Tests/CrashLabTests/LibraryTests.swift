@@ -37,6 +37,7 @@ import Testing
             arguments: [
                 ["topic.publish", "topic.publish.loan", "topic.close"],
                 ["topic.receive", "topic.receive.lossy", "topic.take", "topic.join"],
+                ["topic.one.publish", "topic.one.publish.loan", "topic.one.open", "topic.one.take", "topic.one.join"],
             ])
         func topics(scenarios: [String]) async throws {
             let run = try await LabProgram("crashlab", ["run"] + scenarios + ["--mode", "kill", "--every", "20000"])

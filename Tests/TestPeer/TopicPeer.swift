@@ -8,7 +8,8 @@ import TestSupport
 
 /// Processes that publish to the topic "t" and subscribe to it. Arguments: DIRECTORY …
 let topicCommands: [String: Command] = [
-    "topic-publish": topicPublish, "topic-subscribe": topicSubscribe, "topic-hold": topicHold, "topic-fork": topicFork,
+    "topic-publish": topicPublish, "topic-subscribe": topicSubscribe, "topic-take": topicTake, "topic-hold": topicHold,
+    "topic-fork": topicFork,
     "topic-scribble": topicScribble, "topic-soak": topicSoak, "topic-busy": topicBusy,
 ]
 
@@ -34,6 +35,21 @@ func topicOptions(_ directory: String) -> TopicOptions { TopicOptions(directory:
         guard let number = try subscriber.receive() else { return say("finished") }
         say(subscriber.lastMissed > 0 ? "\(number) after \(subscriber.lastMissed)" : "\(number)")
     }
+}
+
+/// topic-take DIRECTORY lossless|lossy: takes two messages that are there, says "holding", keeps them, and for each line what they are.
+@Sendable private func topicTake(_ arguments: [String]) throws {
+    var subscriber = try Subscriber<Int>(
+        to: "t", arguments[1] == "lossy" ? .lossy : .lossless, history: .last(2), options: topicOptions(arguments[0]))
+    let first = try there(try subscriber.take()), second = try there(try subscriber.take())
+    say("holding")
+    try forEachLine { _ in
+        let numbers = (first.message, second.message)
+        say("\(numbers.0) \(numbers.1)")
+        _ = try subscriber.tryReceive()
+    }
+    first.release()
+    second.release()
 }
 
 private func there<Value: ~Copyable>(_ value: consuming Value?) throws -> Value {

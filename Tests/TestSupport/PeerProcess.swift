@@ -91,6 +91,9 @@ public final class PeerProcess {
     /// SIGKILL.
     public func kill() { child.send(signal: Signal.kill) }
 
+    /// Whether all of it has ended: its first thread can have while others are still on their way.
+    public func hasEnded() throws -> Bool { try child.poll() != nil }
+
     /// How the process ended, waited for.
     public func ending(within limit: Duration = watchdog) async throws -> ChildProcess.Ending {
         var found: ChildProcess.Ending?

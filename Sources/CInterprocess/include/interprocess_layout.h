@@ -328,7 +328,8 @@ typedef struct ipc_topic {
   uint32_t holds;           // messages that a peer may hold at once
   uint32_t finished;        // 1: nothing more is published
   uint64_t message_size;    // bytes from one chunk's message to the next, in the data
-  uint8_t reserved0[40];
+  uint32_t publishers;      // 0: any number; 1: one at a time
+  uint8_t reserved0[36];
   // 64: what those sleep on who wait; bit 0 somebody sleeps, bits 1-31 a number
   uint32_t items;           // subscribers
   uint8_t reserved1[124];
@@ -341,7 +342,8 @@ typedef struct ipc_topic {
   uint8_t reserved3[124];
   // 384
   uint64_t tail;            // a ticket at or before the first that no message has
-  uint8_t reserved4[120];
+  uint32_t publisher;       // with one publisher: bit 1 always set, bits 2-31 its claim, 0 nobody
+  uint8_t reserved4[116];
 } ipc_topic;
 #define IPC_MAXIMUM_CHUNKS ((1u << 20) - 1u)
 _Static_assert(sizeof(ipc_topic) == 512, "topic control block");
@@ -350,7 +352,9 @@ _Static_assert(offsetof(ipc_topic, items) == 64, "items");
 _Static_assert(offsetof(ipc_topic, space) == 192, "space");
 _Static_assert(offsetof(ipc_topic, wants) == 200, "wants");
 _Static_assert(offsetof(ipc_topic, joins) == 256, "joins");
+_Static_assert(offsetof(ipc_topic, publishers) == 24, "publishers");
 _Static_assert(offsetof(ipc_topic, tail) == 384, "tail");
+_Static_assert(offsetof(ipc_topic, publisher) == 392, "publisher");
 
 // Where a message of a topic stands, apart from its bytes. 64 bytes, and 64 more for each 512 slots or part of them that the peer table has beyond 256.
 typedef struct ipc_topic_chunk {
@@ -363,15 +367,19 @@ typedef struct ipc_topic_chunk {
 _Static_assert(sizeof(ipc_topic_chunk) == 64, "a chunk is a line");
 _Static_assert(offsetof(ipc_topic_chunk, readers) == 32, "readers");
 
-// What a peer of a topic is. 128 bytes: two lines, against adjacent-line prefetch.
+// What a peer of a topic is. 128 bytes: two lines, against adjacent-line prefetch. Of a topic of one publisher as many more words behind, in steps of 128 bytes, as `holds` + 1
+// words of `held` need.
 typedef struct ipc_topic_peer {
   uint64_t role;            // PeerID in bits 0-31, 32-35: 1 publisher, 2 lossy subscriber, 3 lossless subscriber; 0 nobody
   uint64_t cursor;          // subscriber: ticket of the next message that it reads
   uint64_t missed;          // lossy subscriber: messages that were gone before it came to them
   uint64_t intent;          // publisher: what it is about to replace: chunk in bits 0-19, its generation in 20-47, bit 63 set; 0: nothing
-  uint8_t reserved0[96];
+  uint32_t reach;           // with one publisher: the first so many words of `held` may not be 0
+  uint32_t held[23];        // with one publisher: a chunk that the peer holds, as loan or sample, plus 1; 0: none
 } ipc_topic_peer;
 _Static_assert(sizeof(ipc_topic_peer) == 128, "two lines for each peer");
+_Static_assert(offsetof(ipc_topic_peer, reach) == 32, "reach");
+_Static_assert(offsetof(ipc_topic_peer, held) == 36, "held");
 
 // 64 ids of a notifier, whose groups stand behind its synchronization object. Nothing in it ever goes down. 576 bytes.
 #define IPC_NOTIFIER_IDS 64u

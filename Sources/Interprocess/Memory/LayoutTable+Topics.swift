@@ -20,6 +20,7 @@ extension LayoutTable {
                 field(\T.holds, "holds", creator, once, "messages that a peer may hold at once"),
                 field(\T.finished, "finished", "who finishes it", "release", "1: nothing more is published"),
                 field(\T.message_size, "message_size", creator, once, "bytes from one chunk's message to the next, in the data"),
+                field(\T.publishers, "publishers", creator, once, "0: any number; 1: one at a time"),
                 field(
                     \T.items, "items", "everybody", "read-modify-write",
                     "futex of the subscribers: bit 0 somebody sleeps, bits 1-31 a number"),
@@ -32,6 +33,9 @@ extension LayoutTable {
                     "hint: a sleeping publisher wants every lossless subscriber's cursor to reach this"),
                 field(\T.joins, "joins", "lossless subscribers", "read-modify-write", "lossless subscribers that have joined so far"),
                 field(\T.tail, "tail", "publishers", "release", "hint: a ticket at or before the first that no message has"),
+                field(
+                    \T.publisher, "publisher", "the publisher; its repairer; the next one", "compare-exchange",
+                    "of a topic of one publisher: bit 1 always set, bits 2-31 the publisher's claim, 0 nobody"),
             ])
     }()
 
@@ -61,7 +65,9 @@ extension LayoutTable {
         typealias P = ipc_topic_peer
         let owner = "the peer; its repairer"
         return Structure(
-            name: "topic peer", size: MemoryLayout<P>.size, place: "in a topic, one for each slot of the peer table",
+            name: "topic peer", size: MemoryLayout<P>.size,
+            place:
+                "in a topic, one for each slot of the peer table; of a topic of one publisher with as many more words of held behind it, in steps of 128 bytes, as holds + 1 need",
             fields: [
                 field(
                     \P.role, "role", owner, "read-modify-write",
@@ -71,6 +77,12 @@ extension LayoutTable {
                 field(
                     \P.intent, "intent", owner, "release",
                     "what a publisher is about to replace in the log: chunk in bits 0-19, its generation in 20-47, bit 63 set; 0: nothing"),
+                field(
+                    \P.reach, "reach", owner, "before held",
+                    "of a topic of one publisher: the first so many words of held may not be 0"),
+                field(
+                    \P.held, "held", owner, "release",
+                    "of a topic of one publisher: a chunk that the peer holds, plus 1; 0: none"),
             ])
     }()
 }

@@ -10,7 +10,7 @@ enum InterprocessTopicCases {
     static func topic(subscribers: Int, size: Int) -> [Contender] {
         guard size == 64 else { return [large] }
         // One to one, the queue for exactly that stands beside it.
-        return [small, loans] + (subscribers == 1 ? InterprocessMessagingCases.manyToOne(senders: 1, size: size) : [])
+        return [small, loans, one, oneLoans] + (subscribers == 1 ? InterprocessMessagingCases.manyToOne(senders: 1, size: size) : [])
     }
 
     private static let small = Contender(
@@ -20,19 +20,29 @@ enum InterprocessTopicCases {
     private static let large = Contender(
         name: "interprocess-topic", area: .elsewhere(capacity: 64 << 10), near: { try receiveBytes($0) }, far: { try publishBytes($0) })
 
+    // With the option for one publisher.
+    private static let one = Contender(
+        name: "interprocess-topic-one", area: .elsewhere(capacity: 64 << 10), near: { try receive($0, .one) },
+        far: { try publish($0, .one) })
+    private static let oneLoans = Contender(
+        name: "interprocess-topic-one-loans", area: .elsewhere(capacity: 64 << 10), near: { try take($0, .one) },
+        far: { try lend($0, .one) })
+
     // MARK: 64 bytes
 
-    private static func publisher(_ side: BenchmarkSide) throws -> Publisher<Message64> {
-        try Publisher(to: try InterprocessLoops.own(side, "topic"), capacity: capacity)
+    private static func publisher(_ side: BenchmarkSide, _ publishers: TopicPublishers) throws -> Publisher<Message64> {
+        try Publisher(
+            to: try InterprocessLoops.own(side, "topic"), capacity: capacity, options: TopicOptions(publishers: publishers))
     }
 
-    private static func subscriber(_ side: BenchmarkSide) throws -> Subscriber<Message64> {
-        try Subscriber(to: try InterprocessLoops.own(side, "topic"), .lossless, capacity: capacity)
+    private static func subscriber(_ side: BenchmarkSide, _ publishers: TopicPublishers) throws -> Subscriber<Message64> {
+        try Subscriber(
+            to: try InterprocessLoops.own(side, "topic"), .lossless, capacity: capacity, options: TopicOptions(publishers: publishers))
     }
 
     @inline(never)
-    private static func publish(_ side: BenchmarkSide) throws {
-        var publisher = try publisher(side)
+    private static func publish(_ side: BenchmarkSide, _ publishers: TopicPublishers = .any) throws {
+        var publisher = try publisher(side, publishers)
         side.meet()
         var message = Message64(number: 0)
         try side.measureSending { number in
@@ -44,8 +54,8 @@ enum InterprocessTopicCases {
     }
 
     @inline(never)
-    private static func receive(_ side: BenchmarkSide) throws {
-        var subscriber = try subscriber(side)
+    private static func receive(_ side: BenchmarkSide, _ publishers: TopicPublishers = .any) throws {
+        var subscriber = try subscriber(side, publishers)
         side.meet()
         try side.measureReceiving {
             guard var message = try subscriber.receive() else { throw finished }
@@ -57,8 +67,8 @@ enum InterprocessTopicCases {
 
     /// A loan that is written in place and published.
     @inline(never)
-    private static func lend(_ side: BenchmarkSide) throws {
-        var publisher = try publisher(side)
+    private static func lend(_ side: BenchmarkSide, _ publishers: TopicPublishers = .any) throws {
+        var publisher = try publisher(side, publishers)
         side.meet()
         try side.measureSending { number in
             var loan = try publisher.loan()
@@ -70,8 +80,8 @@ enum InterprocessTopicCases {
 
     /// A sample that is read in place and given back.
     @inline(never)
-    private static func take(_ side: BenchmarkSide) throws {
-        var subscriber = try subscriber(side)
+    private static func take(_ side: BenchmarkSide, _ publishers: TopicPublishers = .any) throws {
+        var subscriber = try subscriber(side, publishers)
         side.meet()
         try side.measureReceiving {
             guard let sample = try subscriber.take() else { throw finished }

@@ -70,7 +70,7 @@ extension PeerProcess {
     }
 
     func ends() throws {
-        try eventuallyBlocking("the end of TestPeer \(pid)") { (try? processState(pid)).map { $0 == "Z" } ?? true }
+        try eventuallyBlocking("the end of TestPeer \(pid)") { try hasEnded() }
     }
 }
 

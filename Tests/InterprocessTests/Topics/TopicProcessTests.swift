@@ -10,13 +10,15 @@ import Testing
 struct TopicScene {
     let directory: TemporaryDirectory
     let capacity: Int
+    let publishers: TopicPublishers
 
-    init(capacity: Int = 4) throws {
+    init(capacity: Int = 4, _ publishers: TopicPublishers = .any) throws {
         directory = try TemporaryDirectory()
         self.capacity = capacity
+        self.publishers = publishers
     }
 
-    var options: TopicOptions { TopicOptions(directory: directory.objects) }
+    var options: TopicOptions { TopicOptions(directory: directory.objects, publishers: publishers) }
     func publisher() throws -> Publisher<Int> { try Publisher(to: "t", capacity: capacity, options: options, strategy: .park) }
     func subscriber(_ mode: SubscriptionMode) throws -> Subscriber<Int> {
         try Subscriber(to: "t", mode, capacity: capacity, options: options, strategy: .park)
@@ -121,9 +123,13 @@ extension MessagingSuite {
             }
         }
 
-        @Test("C6 a subscriber asleep in another process is woken by each publisher, and told of the end")
-        func woken() throws {
-            let scene = try TopicScene()
+        @Test(
+            "C6 a subscriber asleep in another process is woken by each publisher, and told of the end",
+            arguments: [TopicPublishers.any, .one])
+        func woken(_ kind: TopicPublishers) throws {
+            let scene = try TopicScene(kind)
+            // Who makes it says how many publishers it has.
+            let maker = try scene.subscriber(.lossy)
             let sleepers = [try scene.subscribed("lossless"), try scene.subscribed("lossy")]
             for number in 0..<3 {
                 for sleeper in sleepers {
@@ -133,6 +139,7 @@ extension MessagingSuite {
                 let publisher = try scene.start("topic-publish", ["\(number)", "1"])
                 for sleeper in sleepers { try sleeper.says("\(number)") }
                 publisher.kill()
+                try publisher.ends()
             }
             for sleeper in sleepers {
                 try sleeper.send("read")
@@ -141,20 +148,25 @@ extension MessagingSuite {
             let last = try scene.publisher()
             last.finish()
             for sleeper in sleepers { try sleeper.says("finished") }
+            withExtendedLifetime(maker.capacity) {}
         }
 
-        @Test("X2 a forked child is told that it has no part in the topic, and its parent is not disturbed")
-        func forked() throws {
-            let scene = try TopicScene()
-            let keeper = try scene.publisher()
+        @Test(
+            "X2 a forked child is told that it has no part in the topic, and its parent is not disturbed",
+            arguments: [TopicPublishers.any, .one])
+        func forked(_ kind: TopicPublishers) throws {
+            let scene = try TopicScene(kind)
+            let keeper = try scene.subscriber(.lossy)
             let process = try scene.start("topic-fork")
             for line in ["publish detached", "receive detached", "rejoin detached", "parent 1", "parent 3"] { try process.says(line) }
             let isFinished = keeper.isFinished
             #expect(!isFinished)
         }
 
-        @Test("X2 random words over a topic while it is used: no crash, no hang, and typed errors only")
-        func scribbling() throws {
+        @Test(
+            "X2 random words over a topic while it is used: no crash, no hang, and typed errors only",
+            arguments: [TopicPublishers.any, .one])
+        func scribbling(_ kind: TopicPublishers) throws {
             var random = SeededRandom(for: "scribbling over topics")
             let watch = try HangWatch("scribbling over topics")
             defer { watch.end() }
@@ -162,8 +174,8 @@ extension MessagingSuite {
             let rounds = SeededRandom.setting("IPC_TOPIC_SCRIBBLES", default: 4)
             // As many more as it takes that something succeeds in between.
             for round in 0..<(50 * rounds) where round < rounds || endings["done"] == nil {
-                let scene = try TopicScene(capacity: round % 2 == 0 ? 4 : 64)
-                let keeper = try scene.publisher()
+                let scene = try TopicScene(capacity: round % 2 == 0 ? 4 : 64, kind)
+                let keeper = try scene.subscriber(.lossy)
                 let scribbler = try scene.start("topic-scribble", ["\(random.next())"])
                 try scribbler.says("ready")
                 for call in 0..<40 {
@@ -214,25 +226,26 @@ extension MessagingSuite {
             #expect(endings["done", default: 0] > 0)
         }
 
-        @Test("C9 a wait set watches subscribers, in this process and woken by another")
-        func waitSet() throws {
-            let scene = try TopicScene()
-            var publisher = try scene.publisher()
+        @Test("C9 a wait set watches subscribers, in this process and woken by another", arguments: [TopicPublishers.any, .one])
+        func waitSet(_ kind: TopicPublishers) throws {
+            let scene = try TopicScene(kind)
+            var first: Publisher<Int>? = try scene.publisher()
             var lossless = try scene.subscriber(.lossless), lossy = try scene.subscriber(.lossy)
             var set = WaitSet()
             let names = [set.add(lossless): "lossless", set.add(lossy): "lossy"]
             #expect(try set.poll().isEmpty)
-            try publisher.publish(1)
+            try first?.publish(1)
             #expect(try told(set.wait(), names) == ["lossless", "lossy"])
             #expect(try lossless.tryReceive() == 1)
             #expect(try told(set.poll(), names) == ["lossy"])
             // Overtaken, it is ready as well.
             for number in 2..<8 {
-                try publisher.publish(number)
+                try first?.publish(number)
                 #expect(try lossless.tryReceive() == number)
             }
             #expect(try told(set.poll(), names) == ["lossy"])
             while try lossy.tryReceive() != nil {}
+            first = nil
             let process = try scene.start("topic-publish", ["9", "1"])
             #expect(try !set.wait(until: patiently).isEmpty)
             try process.says("publishing")
@@ -241,6 +254,9 @@ extension MessagingSuite {
             _ = try (lossless.receive(), lossy.receive())
             lossy.close()
             #expect(try told(set.poll(), names) == ["lossy closed"])
+            process.kill()
+            try process.ends()
+            let publisher = try scene.publisher()
             publisher.finish()
             #expect(try told(set.wait(), names) == ["lossless"])
         }

@@ -12,8 +12,8 @@ struct TopicTests {
 
     init() throws { directory = try TemporaryDirectory() }
 
-    private func options(_ change: (inout TopicOptions) -> Void = { _ in }) -> TopicOptions {
-        var options = TopicOptions(directory: directory.objects)
+    private func options(_ publishers: TopicPublishers, _ change: (inout TopicOptions) -> Void = { _ in }) -> TopicOptions {
+        var options = TopicOptions(directory: directory.objects, publishers: publishers)
         change(&options)
         return options
     }
@@ -24,11 +24,11 @@ struct TopicTests {
     }
 
     @Test(
-        "C6 every subscriber gets every message in one order, from any number of publishers", arguments: [(1, 1), (4, 1), (1, 3), (4, 3)],
-        [1, 2, 64])
-    func order(_ peers: (publishers: Int, subscribers: Int), _ capacity: Int) throws {
-        let ((publishers, subscribers), count) = (peers, 3000)
-        let names = options()
+        "C6 every subscriber gets every message in one order, from any number of publishers",
+        arguments: [(1, 1, TopicPublishers.any), (4, 1, .any), (1, 3, .any), (4, 3, .any), (1, 1, .one), (1, 3, .one)], [1, 2, 64])
+    func order(_ peers: (publishers: Int, subscribers: Int, TopicPublishers), _ capacity: Int) throws {
+        let ((publishers, subscribers, kind), count) = (peers, 3000)
+        let names = options(kind)
         let seen = Lock<[[Item]]>(Array(repeating: [], count: subscribers))
         let left = Atomic<Int>(subscribers)
         let ready = Atomic<Int>(0)
@@ -71,10 +71,12 @@ struct TopicTests {
         #expect(throws: PublishError(.closed, Item(publisher: 0, number: 0))) { try main.publish(Item(publisher: 0, number: 0)) }
     }
 
-    @Test("C6 a publisher waits for a lossless subscriber, with a deadline, and not for a lossy one, which is told what it has missed")
-    func modes() throws {
-        var lossy = try Subscriber<Int>(to: "t", .lossy, capacity: 8, options: options())
-        var publisher = try Publisher<Int>(to: "t", options: options())
+    @Test(
+        "C6 a publisher waits for a lossless subscriber, with a deadline, and not for a lossy one, which is told what it has missed",
+        arguments: [TopicPublishers.any, .one])
+    func modes(_ kind: TopicPublishers) throws {
+        var lossy = try Subscriber<Int>(to: "t", .lossy, capacity: 8, options: options(kind))
+        var publisher = try Publisher<Int>(to: "t", options: options(kind))
         for number in 0..<20 { try publisher.publish(number) }
         #expect(try lossy.tryReceive() == 12)
         #expect(lossy.lastMissed == 12 && lossy.missed == 12 && lossy.lastSequence == 12 && lossy.nextSequence == 13)
@@ -83,7 +85,7 @@ struct TopicTests {
             #expect(lossy.lastMissed == 0 && lossy.missed == 12)
         }
         #expect(try lossy.tryReceive() == nil)
-        var lossless = try Subscriber<Int>(to: "t", .lossless, options: options())
+        var lossless = try Subscriber<Int>(to: "t", .lossless, options: options(kind))
         for number in 20..<28 { try publisher.tryPublish(number) }
         #expect(throws: PublishError(.full, 28)) { try publisher.tryPublish(28) }
         #expect(throws: PublishError(.deadline, 28)) { try publisher.publish(28, until: .after(.milliseconds(1))) }
@@ -100,12 +102,14 @@ struct TopicTests {
     }
 
     @Test(
-        "C6 who comes late gets the history that it asks for", arguments: [SubscriptionMode.lossless, .lossy], [0, 3, 8, 30])
-    func history(_ mode: SubscriptionMode, _ published: Int) throws {
-        var publisher = try Publisher<Int>(to: "t", capacity: 8, options: options())
+        "C6 who comes late gets the history that it asks for",
+        arguments: [(SubscriptionMode.lossless, TopicPublishers.any), (.lossy, .any), (.lossless, .one), (.lossy, .one)], [0, 3, 8, 30])
+    func history(_ how: (mode: SubscriptionMode, kind: TopicPublishers), _ published: Int) throws {
+        let (mode, kind) = how
+        var publisher = try Publisher<Int>(to: "t", capacity: 8, options: options(kind))
         for number in 0..<published { try publisher.publish(number) }
         func all(_ history: TopicHistory) throws -> [Int] {
-            var subscriber = try Subscriber<Int>(to: "t", mode, history: history, options: options())
+            var subscriber = try Subscriber<Int>(to: "t", mode, history: history, options: options(kind))
             var found: [Int] = []
             while let number = try subscriber.tryReceive() { found.append(number) }
             #expect(subscriber.missed == 0 && subscriber.lastMissed == 0)
@@ -116,16 +120,16 @@ struct TopicTests {
         #expect(try all(.last(2)) == Array(0..<published).suffix(2))
         #expect(try all(.last(1000)) == Array(0..<published).suffix(8))
         publisher.finish()
-        var late = try Subscriber<Int>(to: "t", mode, history: .last(1), options: options())
+        var late = try Subscriber<Int>(to: "t", mode, history: .last(1), options: options(kind))
         if published > 0 { #expect(try late.receive() == published - 1) }
         #expect(try late.receive() == nil)
         #expect(throws: SubscriptionError.closed) { try late.tryReceive() }
     }
 
-    @Test("C2 C6 messages are written and read in place, on loan and as samples")
-    func inPlace() throws {
-        var subscriber = try Subscriber<Item>(to: "t", capacity: 2, options: options { $0.maximumHeld = 2 })
-        var publisher = try Publisher<Item>(to: "t", options: options { $0.maximumHeld = 2 })
+    @Test("C2 C6 messages are written and read in place, on loan and as samples", arguments: [TopicPublishers.any, .one])
+    func inPlace(_ kind: TopicPublishers) throws {
+        var subscriber = try Subscriber<Item>(to: "t", capacity: 2, options: options(kind) { $0.maximumHeld = 2 })
+        var publisher = try Publisher<Item>(to: "t", options: options(kind) { $0.maximumHeld = 2 })
         try publisher.publish { item in item = Item(publisher: 1, number: 2) }.get()
         #expect(try subscriber.receive { $0.number }?.get() == 2)
         struct Refused: Error {}
@@ -167,12 +171,14 @@ struct TopicTests {
         #expect(third.message.number == 5)
     }
 
-    @Test("C2 C6 messages of bytes of any size, copied and in place, to lossless and lossy subscribers")
-    func bytes() throws {
+    @Test(
+        "C2 C6 messages of bytes of any size, copied and in place, to lossless and lossy subscribers",
+        arguments: [TopicPublishers.any, .one])
+    func bytes(_ kind: TopicPublishers) throws {
         let most = 1 << 20
-        var lossless = try ByteSubscriber(to: "t", capacity: 4, maximumMessageSize: most, options: options())
-        var lossy = try ByteSubscriber(to: "t", .lossy, maximumMessageSize: most, options: options())
-        var publisher = try BytePublisher(to: "t", maximumMessageSize: most, options: options())
+        var lossless = try ByteSubscriber(to: "t", capacity: 4, maximumMessageSize: most, options: options(kind))
+        var lossy = try ByteSubscriber(to: "t", .lossy, maximumMessageSize: most, options: options(kind))
+        var publisher = try BytePublisher(to: "t", maximumMessageSize: most, options: options(kind))
         for size in [0, 1, 4095, 4096, 4097, 100_000, 1 << 20] {
             let message = [UInt8]((0..<size).map { UInt8(truncatingIfNeeded: $0 &* 7) })
             try publisher.publish(message, until: deadline)
@@ -200,10 +206,12 @@ struct TopicTests {
         }
     }
 
-    @Test("C3 P1 asynchronous forms wait without a thread, with back-pressure, and a cancelled task leaves the message")
-    func asynchronous() async throws {
-        var publisher = try Publisher<Int>(to: "t", capacity: 2, options: options())
-        let names = options()
+    @Test(
+        "C3 P1 asynchronous forms wait without a thread, with back-pressure, and a cancelled task leaves the message",
+        arguments: [TopicPublishers.any, .one])
+    func asynchronous(_ kind: TopicPublishers) async throws {
+        var publisher = try Publisher<Int>(to: "t", capacity: 2, options: options(kind))
+        let names = options(kind)
         let ready = Atomic<Bool>(false)
         let receiver = Task { () async throws -> [TopicMessage<Int>] in
             let subscriber = try Subscriber<Int>(to: "t", options: names)
@@ -230,7 +238,7 @@ struct TopicTests {
             try await publisher.publish(1)
             try await publisher.publish(2)
         }
-        let watcher = try Publisher<Int>(to: "full", options: names)
+        let watcher = try Subscriber<Int>(to: "full", .lossy, options: names)
         try await eventually("one is published") { watcher.statistics.published == 1 }
         waiting.cancel()
         await #expect(throws: PublishError(.cancelled, 2)) { try await waiting.value }

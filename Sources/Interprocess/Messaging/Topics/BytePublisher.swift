@@ -26,7 +26,7 @@ public struct BytePublisher: ~Copyable, @unchecked Sendable {
         to name: ObjectName, capacity: Int? = nil, maximumMessageSize: Int = BytePublisher.defaultMaximumMessageSize,
         options: TopicOptions = TopicOptions(), strategy: WaitStrategy = .adaptive
     ) throws(InterprocessError) {
-        core = PublisherCore(try TopicCore(name, .bytes, size: maximumMessageSize, capacity: capacity, options))
+        core = try PublisherCore(try TopicCore(name, .bytes, size: maximumMessageSize, capacity: capacity, options), name)
         self.strategy = strategy
     }
 
@@ -119,8 +119,9 @@ public struct BytePublisher: ~Copyable, @unchecked Sendable {
 
     /// Publishes a message that was written in its place; as ``Publisher/publish(_:until:)-(Loan<Element>,_)``.
     public mutating func publish(_ loan: inout ByteLoan, until deadline: Deadline = .never) throws(PublishError<Void>) {
-        if !loan.isPublished { loan.topic.chunks.length(loan.claim.index).storeRelaxed(UInt64(loan.byteCount)) }
-        try core.publishLoan(loan.claim, of: loan.topic, isPublished: loan.isPublished, strategy, until: deadline)
+        core.check(loan.claim, of: loan.topic, isPublished: loan.isPublished)
+        core.topic.chunks.length(loan.claim.index).storeRelaxed(UInt64(loan.byteCount))
+        try core.publishLoan(loan.claim, strategy, until: deadline)
         loan.isPublished = true
     }
 

@@ -34,7 +34,7 @@ public struct Publisher<Element: Shareable>: ~Copyable, @unchecked Sendable {
         throws(InterprocessError)
     {
         let element = ElementDescription(of: Element.self)
-        core = PublisherCore(try TopicCore(name, element, size: element.size, capacity: capacity, options))
+        core = try PublisherCore(try TopicCore(name, element, size: element.size, capacity: capacity, options), name)
         self.strategy = strategy
     }
 
@@ -64,6 +64,11 @@ public struct Publisher<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// - Throws: ``PublishError`` with the message: `deadline`, `closed`, `noSpace`, `detached`, `damaged`.
     @inlinable
     public mutating func publish(_ message: Element, until deadline: Deadline = .never) throws(PublishError<Element>) {
+        if let place = unsafe core.quickPlace() {
+            unsafe place.storeBytes(of: message, as: Element.self)
+            core.publishQuickly()
+            return
+        }
         switch core.claim(MemoryLayout<Element>.size, strategy, until: deadline) {
         case .failed(let failure): throw PublishError(failure, message)
         case .chunk(let claim):
@@ -114,7 +119,9 @@ public struct Publisher<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// - Throws: ``PublishError`` `deadline`; `tooManyLoans` beyond ``TopicOptions/maximumHeld``, `noSpace`, `detached`, `damaged`.
     @inlinable
     public mutating func loan(until deadline: Deadline = .never) throws(PublishError<Void>) -> Loan<Element> {
-        Loan(core.topic, try core.loan(MemoryLayout<Element>.size, strategy, until: deadline))
+        if let claim = core.lendQuickly() { return unsafe Loan(core.topic, claim, core.bytes(claim)) }
+        let claim = try core.loan(MemoryLayout<Element>.size, strategy, until: deadline)
+        return unsafe Loan(core.topic, claim, core.bytes(claim))
     }
 
     /// Publishes a message that was written in its place; waits as ``publish(_:until:)`` does. If it throws, the loan is as it was.
@@ -123,7 +130,12 @@ public struct Publisher<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// - Throws: ``PublishError``: `deadline`, `closed`, `detached`, `damaged`; with a deadline of `.now` `full`.
     @inlinable
     public mutating func publish(_ loan: inout Loan<Element>, until deadline: Deadline = .never) throws(PublishError<Void>) {
-        try core.publishLoan(loan.claim, of: loan.topic, isPublished: unsafe loan.bytes == nil, strategy, until: deadline)
+        if unsafe loan.bytes != nil, core.publishLoanQuickly(loan.claim) {
+            unsafe loan.bytes = nil
+            return
+        }
+        unsafe core.check(loan.claim, of: loan.topic, isPublished: loan.bytes == nil)
+        try core.publishLoan(loan.claim, strategy, until: deadline)
         unsafe loan.bytes = nil
     }
 }

@@ -4,7 +4,7 @@ import Synchronization
 import SystemPackage
 
 /// What a publisher remembers, and how it publishes; see decision record 0009.
-@frozen @usableFromInline
+@frozen @safe @usableFromInline
 struct PublisherCore: @unchecked Sendable {
     @usableFromInline let topic: TopicCore
     /// A chunk that is this publisher's already, for the next message.
@@ -14,14 +14,37 @@ struct PublisherCore: @unchecked Sendable {
     private var joins: UInt32
     /// Where the last search for a chunk ended.
     private var searchStart = 0
+    /// Of a topic of one publisher; then nothing above is used.
+    private var sole: UnsafeMutablePointer<SolePublisher>?
 
-    init(_ topic: TopicCore) {
+    /// - Throws: ``InterprocessError`` `busy` if the topic has one publisher at a time, and has one; `damaged`.
+    init(_ topic: TopicCore, _ name: ObjectName) throws(InterprocessError) {
         self.topic = topic
         joins = topic.joins.loadSequential() &- 1
+        guard topic.isSole else {
+            topic.enter(as: .publisher)
+            return
+        }
+        let claim = try topic.claimPublisher(name.description)
         topic.enter(as: .publisher)
+        do throws(QueueDamage) {
+            let alone = try SolePublisher(topic, claim: claim)
+            unsafe sole = .allocate(capacity: 1)
+            unsafe sole?.initialize(to: alone)
+        } catch {
+            topic.leave()
+            topic.giveUpPublisher(claim)
+            throw TopicCore.damage(error, name.description)
+        }
     }
 
     func close() {
+        if let sole = unsafe sole {
+            topic.leave()
+            unsafe sole.pointee.close(topic)
+            unsafe sole.deallocate()
+            return
+        }
         if topic.isForeign { return }
         if let spare { topic.giveUp(spare) }
         topic.leave()
@@ -60,6 +83,7 @@ struct PublisherCore: @unchecked Sendable {
 
     @inline(__always)
     private mutating func claimAtOnce() -> ChunkClaim? {
+        if let chunk = unsafe sole?.pointee.take(topic) { return ChunkClaim(index: chunk, state: .unused) }
         if let claim = spare {
             spare = nil
             return claim
@@ -69,6 +93,8 @@ struct PublisherCore: @unchecked Sendable {
 
     /// There is a chunk for everybody, but one that frees and one that claims may keep out of a search's way: so more than one.
     private mutating func search() -> ChunkClaim? {
+        // A look at all that is held finds one, and has.
+        if unsafe sole != nil { return nil }
         for _ in 0..<8 {
             // Those first that were used before: for large messages the others have no memory yet.
             let start = topic.shape.isReservedLazily ? 0 : searchStart
@@ -84,6 +110,7 @@ struct PublisherCore: @unchecked Sendable {
     private mutating func lookForChunk(_ call: inout WaitingCall) -> Look<Claiming> {
         let deaths = topic.table.deaths.loadAcquire()
         if topic.isForeign { return .done(.failed(.detached)) }
+        if unsafe sole != nil { return .done(.failed(failure("held"))) }
         if let claim = search() { return .done(.chunk(claim)) }
         guard call.maySleep else { return .busy }
         let seen = topic.space.prepare()
@@ -120,11 +147,20 @@ struct PublisherCore: @unchecked Sendable {
 
     /// Keeps a chunk for the next message that was not published.
     @usableFromInline
-    mutating func keep(_ claim: ChunkClaim) { if spare == nil { spare = claim } else { topic.giveUp(claim) } }
+    mutating func keep(_ claim: ChunkClaim) {
+        if let sole = unsafe sole {
+            unsafe sole.pointee.giveBack(claim.index)
+        } else if spare == nil {
+            spare = claim
+        } else {
+            topic.giveUp(claim)
+        }
+    }
 
     /// A chunk for a loan.
     @usableFromInline
     mutating func loan(_ size: Int, _ strategy: WaitStrategy, until deadline: Deadline) throws(PublishError<Void>) -> ChunkClaim {
+        if unsafe sole != nil { return try lend(size, strategy, until: deadline) }
         guard topic.beginHolding() else { throw PublishError(.tooManyLoans(limit: topic.shape.holds), ()) }
         switch claim(size, strategy, until: deadline) {
         case .chunk(let claim): return claim
@@ -134,15 +170,33 @@ struct PublisherCore: @unchecked Sendable {
         }
     }
 
+    private mutating func lend(_ size: Int, _ strategy: WaitStrategy, until deadline: Deadline) throws(PublishError<Void>) -> ChunkClaim {
+        switch claim(size, strategy, until: deadline) {
+        case .failed(let failure): throw PublishError(failure, ())
+        case .chunk(var claim):
+            guard let place = unsafe sole?.pointee.lend(claim.index, topic) else {
+                keep(claim)
+                throw PublishError(.tooManyLoans(limit: topic.shape.holds), ())
+            }
+            claim.place = place
+            return claim
+        }
+    }
+
     // MARK: Publishing
 
+    /// A caller's mistakes.
     @usableFromInline
-    mutating func publishLoan(
-        _ claim: ChunkClaim, of other: TopicCore, isPublished: Bool, _ strategy: WaitStrategy, until deadline: Deadline
-    ) throws(PublishError<Void>) {
+    func check(_ claim: ChunkClaim, of other: TopicCore?, isPublished: Bool) {
         precondition(!isPublished, "a loan is published once")
-        precondition(topic === other, "a loan is published by the publisher that it came from")
+        let isMine = if let place = claim.place { topic.holds.isSame(place) } else { topic === other }
+        precondition(isMine, "a loan is published by the publisher that it came from")
+    }
+
+    @usableFromInline
+    mutating func publishLoan(_ claim: ChunkClaim, _ strategy: WaitStrategy, until deadline: Deadline) throws(PublishError<Void>) {
         if let failure = publish(claim, strategy, until: deadline) { throw PublishError(failure, ()) }
+        if let place = claim.place { unsafe sole?.pointee.endLoan(place) }
     }
 
     private enum Outcome {
@@ -161,6 +215,7 @@ struct PublisherCore: @unchecked Sendable {
         case .behind: break
         }
         if deadline == .now { return .full }
+        if let ticket = unsafe sole?.pointee.ticket, strategy != .park { topic.pollForRoom(ticket) }
         var call = WaitingCall(maySleep: true)
         return finish(WaitingCall.block(strategy, until: deadline, &call) { call in look(claim, &call) })
     }
@@ -203,6 +258,7 @@ struct PublisherCore: @unchecked Sendable {
     }
 
     private mutating func attempt(_ claim: ChunkClaim) -> Outcome {
+        if let sole = unsafe sole { return unsafe attemptAlone(sole, claim.index) }
         let log = topic.log
         var ticket = log.tail.loadAcquire()
         var steps: UInt64 = 0
@@ -231,6 +287,44 @@ struct PublisherCore: @unchecked Sendable {
     }
 
     private static let mostSteps: UInt64 = 1 << 20
+
+    @inline(__always)
+    private func attemptAlone(_ sole: UnsafeMutablePointer<SolePublisher>, _ chunk: Int) -> Outcome {
+        guard unsafe sole.pointee.isClaimed else { return .failed(failure("publisher")) }
+        if unsafe sole.pointee.isFinished { return .failed(.closed) }
+        guard unsafe sole.pointee.isOpen(topic) else { return unsafe .behind(ticket: sole.pointee.ticket) }
+        unsafe sole.pointee.put(chunk)
+        return .published
+    }
+
+    /// Where the next message is to be written, if this is the only publisher and can publish it without a look at anybody else. ``publishQuickly()`` follows, or nothing.
+    @usableFromInline
+    mutating func quickPlace() -> UnsafeMutableRawPointer? { unsafe sole?.pointee.quickPlace() }
+
+    @usableFromInline
+    mutating func publishQuickly() { unsafe sole?.pointee.publishQuickly() }
+
+    /// A loan, if this is the only publisher and has a chunk at hand.
+    @usableFromInline
+    mutating func lendQuickly() -> ChunkClaim? {
+        guard let sole = unsafe sole, let chunk = unsafe sole.pointee.takeQuickly() else { return nil }
+        guard let place = unsafe sole.pointee.lend(chunk, topic) else {
+            unsafe sole.pointee.giveBack(chunk)
+            return nil
+        }
+        return ChunkClaim(index: chunk, state: .unused, place: place)
+    }
+
+    /// Publishes a loan, if that can be done without a look at anybody else.
+    @usableFromInline
+    mutating func publishLoanQuickly(_ claim: ChunkClaim) -> Bool {
+        guard let sole = unsafe sole, let place = claim.place, topic.holds.isSame(place), unsafe sole.pointee.isQuicklyOpen else {
+            return false
+        }
+        unsafe sole.pointee.put(claim.index)
+        unsafe sole.pointee.endLoan(place)
+        return true
+    }
 
     private enum Replacement {
         case done, changed
@@ -300,31 +394,5 @@ struct PublisherCore: @unchecked Sendable {
         joins = now
         lowest = topic.lowestCursor()
         return ticket &- topic.log.size < lowest
-    }
-}
-
-extension TopicCore {
-    /// The smallest cursor of all lossless subscribers. O(slots of the peer table).
-    func lowestCursor() -> UInt64 {
-        var lowest = UInt64.max
-        for slot in 0..<shape.peers {
-            let peer = words.peer(slot)
-            guard TopicPeer.Role(word: peer.role.loadSequential()).isLossless else { continue }
-            lowest = min(lowest, peer.cursor.loadAcquire())
-        }
-        return lowest
-    }
-
-    /// Whether a lossless subscriber is in the way that no peer is, so that nobody would ever take it away: somebody writes who should not.
-    func isHeldUpByNobody() -> Bool {
-        for slot in 0..<shape.peers {
-            let word = words.peer(slot).role
-            let role = TopicPeer.Role(word: word.loadSequential())
-            guard role.isLossless else { continue }
-            guard let peer = PeerID(rawValue: role.peerBits), peer.slot == slot else { return true }
-            // It leaves before its slot is given back.
-            if table.condition(of: peer) == .gone, word.loadSequential() == role.word { return true }
-        }
-        return false
     }
 }

@@ -46,7 +46,7 @@ struct SubscriberCore: @unchecked Sendable {
             topic.enter(as: .lossless)
             // SYNC topic.join
             topic.joins.add(1)
-            fullFence()
+            topic.orderJoin()
             tail = try log.firstUnused()
             // The message with the ticket `tail` may be just taking the place of the one before this.
             protected = tail &- log.size &+ 1
@@ -166,13 +166,24 @@ struct SubscriberCore: @unchecked Sendable {
         return topic.log.entry(cursor).loadAcquire() == place.entry
     }
 
-    /// Holds the message, so that it stays after the cursor has moved. False: it is gone.
-    @usableFromInline
-    func hold(_ place: Place) -> Bool {
+    /// Holds the message while it is looked at. False: it is gone.
+    private func hold(_ place: Place) -> Bool {
+        if topic.isSole { return isStill(place, topic.holds.look(place.chunk)) }
         // SYNC chunk.readers
         topic.chunks.hold(place.chunk, slot: topic.me.slot)
         if place.isProtected || topic.log.entry(cursor).loadSequential() == place.entry { return true }
         topic.letGo(place.chunk)
+        return false
+    }
+
+    /// `SYNC topic.held`. False: it was gone before it was held, and is not held now.
+    @inline(__always)
+    private func isStill(_ place: Place, _ held: HoldPlace) -> Bool {
+        // The publisher sees the hold before it can see the cursor beyond it.
+        if place.isProtected { return true }
+        fullFence()
+        if topic.log.entry(cursor).loadSequential() == place.entry { return true }
+        held.end()
         return false
     }
 
@@ -181,7 +192,10 @@ struct SubscriberCore: @unchecked Sendable {
     func borrow(_ place: Place) -> Bool { place.isProtected || hold(place) }
 
     @usableFromInline
-    func endBorrowing(_ place: Place) { if !place.isProtected { topic.letGo(place.chunk) } }
+    func endBorrowing(_ place: Place) {
+        if place.isProtected { return }
+        if topic.isSole { topic.holds.endLook() } else { topic.letGo(place.chunk) }
+    }
 
     /// The message at the cursor has been received.
     @usableFromInline
@@ -197,6 +211,13 @@ struct SubscriberCore: @unchecked Sendable {
 
     /// The message at the cursor, held while the subscriber goes on. Nil: it is gone.
     private mutating func take(_ place: Place) throws(SubscriptionError) -> ChunkHold? {
+        if topic.isSole {
+            guard let held = topic.holds.begin(place.chunk) else { throw .tooManySamples(limit: topic.shape.holds) }
+            guard isStill(place, held) else { return nil }
+            let sequence = nextSequence
+            advance()
+            return unsafe ChunkHold(chunk: place.chunk, sequence: sequence, missed: lastMissed, bytes: place.bytes, place: held)
+        }
         guard topic.beginHolding() else { throw .tooManySamples(limit: topic.shape.holds) }
         guard hold(place) else {
             topic.endHolding()
@@ -204,7 +225,7 @@ struct SubscriberCore: @unchecked Sendable {
         }
         let sequence = nextSequence
         advance()
-        return unsafe ChunkHold(chunk: place.chunk, sequence: sequence, missed: lastMissed, bytes: place.bytes)
+        return unsafe ChunkHold(chunk: place.chunk, sequence: sequence, missed: lastMissed, bytes: place.bytes, place: nil)
     }
 
     @usableFromInline

@@ -41,6 +41,8 @@ struct ChunkState: Equatable, Sendable {
 struct ChunkClaim: Sendable {
     @usableFromInline let index: Int
     let state: ChunkState
+    /// Of a loan of the only publisher.
+    @usableFromInline var place: HoldPlace?
 }
 
 /// The chunks of a topic: where messages stand, and who holds them.

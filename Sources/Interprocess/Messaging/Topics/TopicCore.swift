@@ -21,13 +21,16 @@ final class TopicCore: @unchecked Sendable {
     // Looked at with each message.
     let joins: SharedUInt32
     let finished: SharedUInt32
-    private let fences: SharedUInt32
+    let fences: SharedUInt32
     private let wants: SharedUInt64
     private let data: UnsafeMutableRawPointer
     private let stride: Int
     let table: PeerTable
-    /// Loans or samples that are out.
+    /// Loans or samples that are out; of a topic of one publisher these are in ``holds``.
     private let held = Atomic<Int>(0)
+    /// Whether there is one publisher at a time.
+    let isSole: Bool
+    let holds: PeerHolds
 
     init(_ segment: Segment, _ words: TopicWords) {
         (self.segment, self.words) = (segment, words)
@@ -40,9 +43,13 @@ final class TopicCore: @unchecked Sendable {
         unsafe data = words.bytes(0)
         stride = words.shape.messageSize
         table = segment.attachment.table
+        isSole = words.shape.isSole
+        holds = PeerHolds(record, count: isSole ? shape.holds : 0)
         // SYNC topic.fences: before this process reads or publishes anything.
         if !Barrier.isRegistered { goWithoutBarrier() }
     }
+
+    deinit { holds.deallocate() }
 
     var isForeign: Bool { segment.attachment.isForeign }
 
@@ -58,6 +65,7 @@ final class TopicCore: @unchecked Sendable {
 
     /// This process is nothing to the topic any more, but for what it still holds.
     func leave() {
+        if isSole { holds.close(keeping: self) }
         guard !isForeign else { return }
         record.role.exchange(0)
         space.notifyAll()
@@ -114,6 +122,15 @@ final class TopicCore: @unchecked Sendable {
         return seen
     }
 
+    /// `SYNC topic.join`: what the one publisher had published before it looked at `joins` for the last time without seeing this one's is seen after this. With any number of them their compare-exchanges see to it.
+    func orderJoin() {
+        fullFence()
+        if isSole, !Barrier.beforeLookingAgain() {
+            goWithoutBarrier()
+            sleepThread(for: .milliseconds(1))
+        }
+    }
+
     private func goWithoutBarrier() {
         fences.storeRelease(1)
         fullFence()
@@ -147,6 +164,11 @@ final class TopicCore: @unchecked Sendable {
         if let found = find() { return .done(found) }
         guard call.maySleep else { return .busy }
         let seen = items.prepare()
+        // `SYNC topic.items`: one publisher looks at the mark behind nothing but a compiler fence.
+        if isSole, !Barrier.beforeLookingAgain() {
+            goWithoutBarrier()
+            sleepThread(for: .milliseconds(1))
+        }
         if let found = find() { return .done(found) }
         return .sleep(SleepWords(event: items.word, eventSeen: seen, life: table.deaths, lifeSeen: deaths))
     }

@@ -8,18 +8,25 @@
 ///
 /// **Death** of the process: it comes back, unless it was published.
 @safe
+@frozen
 public struct Loan<Element: Shareable>: ~Copyable, @unchecked Sendable {
-    @usableFromInline let topic: TopicCore
+    /// Nil if the claim has a place of its own.
+    @usableFromInline let topic: TopicCore?
     @usableFromInline let claim: ChunkClaim
     /// Nil once it is published.
     @usableFromInline var bytes: UnsafeMutableRawPointer?
 
-    @usableFromInline init(_ topic: TopicCore, _ claim: ChunkClaim) {
-        (self.topic, self.claim) = (topic, claim)
-        unsafe bytes = topic.bytes(claim.index)
+    @inlinable @inline(__always)
+    init(_ topic: TopicCore, _ claim: ChunkClaim, _ bytes: UnsafeMutableRawPointer) {
+        self.topic = claim.place == nil ? topic : nil
+        self.claim = claim
+        unsafe self.bytes = unsafe bytes
     }
 
-    deinit { unsafe topic.endLoan(claim, isPublished: bytes == nil) }
+    @inlinable
+    deinit {
+        if let topic { unsafe topic.endLoan(claim, isPublished: bytes == nil) } else if unsafe bytes != nil { claim.place?.end() }
+    }
 
     @unsafe @inlinable
     var place: UnsafeMutablePointer<Element> {
@@ -41,8 +48,10 @@ public struct Loan<Element: Shareable>: ~Copyable, @unchecked Sendable {
 /// A message of bytes that this process writes where subscribers will read it; as ``Loan``.
 @safe
 public struct ByteLoan: ~Copyable, @unchecked Sendable {
-    let topic: TopicCore
+    /// Nil if the claim has a place of its own.
+    let topic: TopicCore?
     let claim: ChunkClaim
+    private let bytes: UnsafeMutableRawPointer
     var isPublished = false
     /// Bytes that were asked for.
     public let capacity: Int
@@ -52,17 +61,19 @@ public struct ByteLoan: ~Copyable, @unchecked Sendable {
     }
 
     init(_ topic: TopicCore, _ claim: ChunkClaim, _ capacity: Int) {
-        (self.topic, self.claim) = (topic, claim)
+        self.topic = claim.place == nil ? topic : nil
+        self.claim = claim
+        unsafe bytes = topic.bytes(claim.index)
         self.capacity = capacity
         byteCount = capacity
     }
 
-    deinit { topic.endLoan(claim, isPublished: isPublished) }
+    deinit { if let topic { topic.endLoan(claim, isPublished: isPublished) } else if !isPublished { claim.place?.end() } }
 
     /// Calls `body` with the message's bytes in their place: at first those of earlier messages, or zeroes. Not once it is published, which is a precondition.
     public mutating func withMutableBytes<R: ~Copyable, E: Error>(_ body: (inout MutableRawSpan) throws(E) -> R) throws(E) -> R {
         precondition(!isPublished, "a published message is not changed: get another loan")
-        var span = unsafe MutableRawSpan(_unsafeStart: topic.bytes(claim.index), byteCount: byteCount)
+        var span = unsafe MutableRawSpan(_unsafeStart: bytes, byteCount: byteCount)
         return try body(&span)
     }
 
@@ -74,13 +85,20 @@ public struct ByteLoan: ~Copyable, @unchecked Sendable {
 ///
 /// **Death** of the process: its place is given back by a survivor.
 @safe
+@frozen
 public struct Sample<Element: Shareable>: ~Copyable, @unchecked Sendable {
-    private let topic: TopicCore
+    /// Nil if the hold has a place of its own.
+    @usableFromInline let topic: TopicCore?
     @usableFromInline let hold: ChunkHold
 
-    @usableFromInline init(_ topic: TopicCore, _ hold: ChunkHold) { (self.topic, self.hold) = (topic, hold) }
+    @inlinable @inline(__always)
+    init(_ topic: TopicCore, _ hold: ChunkHold) {
+        self.topic = hold.place == nil ? topic : nil
+        self.hold = hold
+    }
 
-    deinit { topic.endSample(hold) }
+    @inlinable
+    deinit { if let topic { topic.endSample(hold) } else { hold.place?.end() } }
 
     /// The message, where it stands.
     @inlinable
@@ -98,17 +116,19 @@ public struct Sample<Element: Shareable>: ~Copyable, @unchecked Sendable {
 
 /// A message of bytes that a subscriber has taken; as ``Sample``.
 public struct ByteSample: ~Copyable, @unchecked Sendable {
-    private let topic: TopicCore
+    /// Nil if the hold has a place of its own.
+    private let topic: TopicCore?
     private let hold: ChunkHold
     /// Bytes of the message.
     public let byteCount: Int
 
     init(_ topic: TopicCore, _ hold: ChunkHold, _ byteCount: Int) {
-        (self.topic, self.hold) = (topic, hold)
+        self.topic = hold.place == nil ? topic : nil
+        self.hold = hold
         self.byteCount = byteCount
     }
 
-    deinit { topic.endSample(hold) }
+    deinit { if let topic { topic.endSample(hold) } else { hold.place?.end() } }
 
     /// Calls `body` with the message's bytes, where they stand.
     public func withBytes<R: ~Copyable, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
@@ -132,15 +152,20 @@ struct ChunkHold: @unchecked Sendable {
     let sequence: UInt64
     let missed: UInt64
     @usableFromInline let bytes: UnsafeMutableRawPointer
+    /// Of a topic of one publisher.
+    @usableFromInline let place: HoldPlace?
 }
 
 extension TopicCore {
+    @usableFromInline
     func endLoan(_ claim: ChunkClaim, isPublished: Bool) {
         if !isPublished { giveUp(claim) }
         endHolding()
     }
 
+    @usableFromInline
     func endSample(_ hold: ChunkHold) {
+        if let place = hold.place { return place.end() }
         letGo(hold.chunk)
         endHolding()
     }

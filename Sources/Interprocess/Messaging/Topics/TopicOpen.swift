@@ -36,6 +36,12 @@ extension TopicCore {
         guard words.shape.holds >= options.maximumHeld else {
             throw Self.mismatch(label, "'maximumHeld' of", words.shape.holds, options.maximumHeld)
         }
+        guard options.publishers == .any || words.shape.isSole else {
+            throw InterprocessError(
+                .sizeMismatch, "open", label,
+                "it was made for any number of publishers, and this program says that it has one; say the same in all programs, or choose another name"
+            )
+        }
         self.init(segment, words)
     }
 
@@ -61,7 +67,8 @@ extension TopicCore {
         }
         let entries = 1 << (Int.bitWidth - (capacity - 1).leadingZeroBitCount)
         var shape = TopicShape(
-            entries: entries, holds: options.maximumHeld, messageSize: 0, peers: max(1, min(options.maximumPeers, Int(IPC_MAXIMUM_PEERS))))
+            entries: entries, holds: options.maximumHeld, messageSize: 0, peers: max(1, min(options.maximumPeers, Int(IPC_MAXIMUM_PEERS))),
+            isSole: options.publishers == .one)
         guard size >= 0, size <= SegmentPlan.maximumSize / shape.chunks / 2 else {
             throw refuse(
                 "\(shape.chunks) places for messages of \(size) bytes (the capacity, and for each of \(shape.peers) peers \(options.maximumHeld + 1)) are more than the largest possible segment, 1 TiB; ask for less"

@@ -14,12 +14,15 @@ public struct TopicOptions: Sendable {
     public var maximumPeers: Int
     /// How many messages each of them may hold at once, as loans or samples, 1 to 255.
     public var maximumHeld: Int
+    /// How many publishers it may have at once.
+    public var publishers: TopicPublishers
 
     static let mostHeld = 255
 
     public init(
         directory: ObjectDirectory = .user, permissions: FilePermissions = .ownerReadWrite, lifetime: Lifetime = .untilLastPeerLeaves,
-        existence: Existence = .any, maximumPeers: Int = 32, maximumHeld: Int = 4
+        existence: Existence = .any, maximumPeers: Int = 32, maximumHeld: Int = 4,
+        publishers: TopicPublishers = .any
     ) {
         self.directory = directory
         self.permissions = permissions
@@ -27,7 +30,17 @@ public struct TopicOptions: Sendable {
         self.existence = existence
         self.maximumPeers = maximumPeers
         self.maximumHeld = maximumHeld
+        self.publishers = publishers
     }
+}
+
+/// How many publishers a topic may have at once. Whoever makes the topic decides it, for good.
+public enum TopicPublishers: Sendable, Hashable {
+    /// Any number. Who opens an existing topic takes it as it was made.
+    case any
+    /// One at a time: it publishes by plain stores, without any read-modify-write or fence. A second one that comes while it lives is refused; after its end or its death the next one goes on with the
+    /// next message. An existing topic must have been made for one.
+    case one
 }
 
 /// What a subscriber is to the publishers.

@@ -25,7 +25,10 @@ struct TopicRepair {
     }
 
     func holds(_ peer: PeerID) -> Bool {
-        (0..<chunks.count).contains { chunk in
+        if words.shape.isSole {
+            return (0...words.shape.holds).contains { words.peer(peer.slot).held($0).loadAcquire() != 0 }
+        }
+        return (0..<chunks.count).contains { chunk in
             let state = chunks.current(chunk)
             return chunks.isHeld(chunk, slot: peer.slot) || state.isFilling && state.peerBits == peer.rawValue && !isPublished(chunk)
         }
@@ -33,6 +36,26 @@ struct TopicRepair {
 
     /// O(chunks).
     func recover(_ peer: PeerID) {
+        if words.shape.isSole { letGoAll(of: peer) } else { giveBack(from: peer) }
+        // A publisher that the dead one held up goes on.
+        let record = words.peer(peer.slot)
+        let role = record.role.loadSequential()
+        if TopicPeer.Role(word: role).peerBits == peer.rawValue { _ = record.role.compareExchange(role, 0) }
+        words.items.notifyAll()
+        words.space.notifyAll()
+    }
+
+    /// What a dead peer held of a topic of one publisher. If it was the publisher, the log says what it had published, and what it had not is nobody's.
+    private func letGoAll(of peer: PeerID) {
+        let record = words.peer(peer.slot)
+        for index in 0...words.shape.holds { record.held(index).storeRelease(0) }
+        record.reach.storeRelease(0)
+        let claim = words.publisher.loadSequential()
+        // The next one may have taken it over already.
+        if claim == ClaimWord.of(peer) { _ = words.publisher.compareExchange(claim, ClaimWord.free) }
+    }
+
+    private func giveBack(from peer: PeerID) {
         retireReplaced(by: peer)
         for chunk in 0..<chunks.count {
             let state = chunks.current(chunk)
@@ -40,14 +63,8 @@ struct TopicRepair {
             if state.isFilling, state.peerBits == peer.rawValue, !isPublished(chunk) { _ = chunks.free(chunk, state) }
             if chunks.isHeld(chunk, slot: peer.slot) { chunks.letGo(chunk, slot: peer.slot) }
         }
-        // A publisher that the dead one held up goes on.
-        let record = words.peer(peer.slot)
-        let role = record.role.loadSequential()
-        if TopicPeer.Role(word: role).peerBits == peer.rawValue { _ = record.role.compareExchange(role, 0) }
         // Also if a repairer before has done all of it and died before this.
         chunks.remakeHints()
-        words.items.notifyAll()
-        words.space.notifyAll()
     }
 
     /// The chunk's ticket was written before it was published; a ticket is published once.

@@ -9,7 +9,7 @@ public struct TopicStatistics: Sendable, Equatable {
     public let mostBehind: UInt64?
     /// Messages that those lossy subscribers have missed that are there now.
     public let missed: UInt64
-    /// Places for messages that are in use: in the log, on loan, held, or ready for a publisher's next message.
+    /// Places for messages that are in use: in the log, on loan, held, or, with any number of publishers, ready for one's next message.
     public let places: Int
     /// Of these and the free ones, places whose message a subscriber holds.
     public let heldPlaces: Int
@@ -33,6 +33,22 @@ public struct TopicStatistics: Sendable, Equatable {
         lossySubscribers = counts[.lossy] ?? 0
         mostBehind = behind
         self.missed = missed
+        if topic.isSole {
+            let inLog = Set((0..<log.size).compactMap { LogEntry(word: log.entry($0).loadAcquire()).chunk })
+            var (loans, samples) = (Set<Int>(), Set<Int>())
+            for slot in 0..<topic.shape.peers {
+                let peer = topic.words.peer(slot)
+                let isPublisher = TopicPeer.Role(word: peer.role.loadSequential()).kind == .publisher
+                for index in 0...topic.shape.holds {
+                    let held = Int(peer.held(index).loadAcquire())
+                    guard held > 0 else { continue }
+                    if isPublisher { loans.insert(held - 1) } else { samples.insert(held - 1) }
+                }
+            }
+            heldPlaces = samples.count
+            places = inLog.union(loans).union(samples).count
+            return
+        }
         heldPlaces = (0..<topic.chunks.count).count { topic.chunks.readerCount($0) > 0 }
         places = (0..<topic.chunks.count).count { !topic.chunks.current($0).isFree || topic.chunks.readerCount($0) > 0 }
     }

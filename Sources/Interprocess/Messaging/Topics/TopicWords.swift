@@ -11,6 +11,8 @@ struct TopicShape: Sendable, Equatable {
     var messageSize: Int
     /// Slots of the peer table.
     var peers: Int
+    /// One publisher at a time: what is held stands in the peers' records, and chunks have no states and no readers.
+    var isSole = false
 
     /// Whoever is stopped, a publisher finds a chunk: besides what is in the log each peer may have those that it holds, and one more. Of a subscriber that is the one that it looks at. Of a publisher it is the one that it
     /// fills or keeps for its next message: it becomes a part of the log in the very exchange by which the publisher gets the one that it replaces.
@@ -26,7 +28,9 @@ struct TopicShape: Sendable, Equatable {
     var chunkOffset: Int { logOffset + Self.roundUp(entries * MemoryLayout<UInt64>.stride) }
     var hintOffset: Int { chunkOffset + chunks * TopicChunks.stride(peers: peers) }
     var peerOffset: Int { hintOffset + Self.roundUp(FreeHints.byteCount(chunks)) }
-    var objectSize: Int { peerOffset + peers * MemoryLayout<ipc_topic_peer>.stride }
+    /// Bytes from one peer's record to the next.
+    var peerStride: Int { isSole ? TopicPeer.stride(holds: holds) : MemoryLayout<ipc_topic_peer>.stride }
+    var objectSize: Int { peerOffset + peers * peerStride }
 }
 
 /// The shared words of a topic.
@@ -51,7 +55,9 @@ struct TopicWords: Sendable {
         let holds = Int(words.word32(\.holds).loadRelaxed())
         guard (1...TopicOptions.mostHeld).contains(holds) else { throw QueueDamage(field: "holds") }
         let size = Int(clamping: words.word64(\.message_size).loadRelaxed())
-        let shape = TopicShape(entries: entries, holds: holds, messageSize: size, peers: header.maximumPeers)
+        let publishers = words.word32(\.publishers).loadRelaxed()
+        guard publishers <= 1 else { throw QueueDamage(field: "publishers") }
+        let shape = TopicShape(entries: entries, holds: holds, messageSize: size, peers: header.maximumPeers, isSole: publishers == 1)
         guard size <= SegmentPlan.maximumSize, size * shape.chunks <= header.dataSize, header.element.size <= size else {
             throw QueueDamage(field: "message_size")
         }
@@ -77,6 +83,8 @@ struct TopicWords: Sendable {
     var wants: SharedUInt64 { word64(\.wants) }
     var joins: SharedUInt32 { word32(\.joins) }
     var finished: SharedUInt32 { word32(\.finished) }
+    /// Of a topic of one publisher: its claim.
+    var publisher: SharedUInt32 { word32(\.publisher) }
 
     var log: TopicLog { unsafe TopicLog(at: base + shape.logOffset, size: shape.entries, tail: word64(\.tail)) }
 
@@ -88,7 +96,7 @@ struct TopicWords: Sendable {
     @inline(__always)
     func peer(_ slot: Int) -> TopicPeer {
         precondition(slot >= 0 && slot < shape.peers)
-        return unsafe TopicPeer(at: base + shape.peerOffset + slot &* MemoryLayout<ipc_topic_peer>.stride)
+        return unsafe TopicPeer(at: base + shape.peerOffset + slot &* shape.peerStride)
     }
 
     /// Where a chunk's message stands.
@@ -101,6 +109,10 @@ struct TopicWords: Sendable {
         word32(\.chunks).storeRelaxed(UInt32(shape.chunks))
         word32(\.holds).storeRelaxed(UInt32(shape.holds))
         word64(\.message_size).storeRelaxed(UInt64(shape.messageSize))
+        if shape.isSole {
+            word32(\.publishers).storeRelaxed(1)
+            publisher.storeRelaxed(ClaimWord.free)
+        }
         log.initialize()
         chunks.initialize(reservedBytes: shape.isReservedLazily ? 0 : shape.messageSize)
     }
@@ -117,6 +129,14 @@ struct TopicPeer: @unchecked Sendable {
     @inline(__always) var cursor: SharedUInt64 { unsafe SharedUInt64(at: base + 8) }
     @inline(__always) var missed: SharedUInt64 { unsafe SharedUInt64(at: base + 16) }
     @inline(__always) var intent: SharedUInt64 { unsafe SharedUInt64(at: base + 24) }
+
+    // Of a topic of one publisher.
+    @inline(__always) var reach: SharedUInt32 { unsafe SharedUInt32(at: base + 32) }
+    /// Its index was compared with what the topic has.
+    @inline(__always) func held(_ index: Int) -> SharedUInt32 { unsafe SharedUInt32(at: base + Self.heldOffset + index &* 4) }
+    private static let heldOffset = 36
+    /// Bytes of a record that has room for all that a peer may hold, and for what it looks at.
+    static func stride(holds: Int) -> Int { (heldOffset + (holds + 1) * 4 + 127) / 128 * 128 }
 
     enum Kind: UInt64 { case publisher = 1, lossy = 2, lossless = 3 }
 

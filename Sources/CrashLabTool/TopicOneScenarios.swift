@@ -1,0 +1,289 @@
+import CrashLab
+import Interprocess
+import InterprocessSystem
+
+/// A topic of one publisher, while that one or a subscriber is killed. The publisher is the victim's: who survives takes over.
+let topicOneScenarios: [Scenario] =
+    [publish, loan, open, publishFull, receiveLossless, receiveLossy, take, join, sleep] + topicOneConcurrentScenarios
+
+func topicOneOptions(_ site: Site, lasting: Bool = false) -> TopicOptions {
+    var options = topicOptions(site, lasting)
+    options.publishers = .one
+    return options
+}
+
+func openOnePublisher(_ site: Site, lasting: Bool = false, capacity: Int = topicCapacity) throws -> TopicPublisher {
+    try Publisher(to: "o", capacity: capacity, options: topicOneOptions(site, lasting: lasting), strategy: .park)
+}
+
+func openOneSubscriber(
+    _ site: Site, _ mode: SubscriptionMode, history: TopicHistory = .none, lasting: Bool = false, capacity: Int = topicCapacity
+) throws -> TopicSubscriber {
+    try Subscriber(to: "o", mode, history: history, capacity: capacity, options: topicOneOptions(site, lasting: lasting), strategy: .park)
+}
+
+/// Becomes the publisher, and does this; false if somebody is the publisher.
+func withOnePublisher(
+    _ site: Site, lasting: Bool = false, capacity: Int = topicCapacity, _ body: (inout TopicPublisher) throws -> Void
+) throws -> Bool {
+    do {
+        var publisher = try openOnePublisher(site, lasting: lasting, capacity: capacity)
+        try body(&publisher)
+        return true
+    } catch let error as InterprocessError where error.code == .busy { return false }
+}
+
+/// Two subscribers of a process that lives through the deaths of publishers.
+final class TopicOneEnds {
+    private let site: Site
+    private let lasting: Bool
+    private let capacity: Int
+    var lossless: TopicSubscriber
+    var lossy: TopicSubscriber
+    /// What the first one has received since ``prepare()``, of a number below 100.
+    private(set) var numbers: [UInt64] = []
+
+    /// - Parameter gating: false: both are lossy, so that the victim is not held up.
+    init(_ site: Site, lasting: Bool = false, capacity: Int = topicCapacity, gating: Bool = true) throws {
+        (self.site, self.lasting, self.capacity) = (site, lasting, capacity)
+        lossless = try openOneSubscriber(site, gating ? .lossless : .lossy, lasting: lasting, capacity: capacity)
+        lossy = try openOneSubscriber(site, .lossy, lasting: lasting, capacity: capacity)
+    }
+
+    static let peers = 2
+
+    func publishing(_ body: (inout TopicPublisher) throws -> Void) throws -> Bool {
+        try withOnePublisher(site, lasting: lasting, capacity: capacity, body)
+    }
+
+    /// The log is full of what has been read: each message takes the place of one.
+    func prepare(full: Bool = false) throws {
+        site.begin()
+        try drain()
+        let isMine = try publishing { publisher in
+            for number in 0..<UInt64(capacity) { try publisher.tryPublish(Numbered(400 + number)) }
+            try drain()
+            if full { for number in 0..<UInt64(capacity) { try publisher.tryPublish(Numbered(300 + number)) } }
+        }
+        try Violation.unless(isMine, "a dead publisher is in the way")
+        numbers = []
+    }
+
+    func drain() throws {
+        let found = try lossless.drain()
+        _ = try lossy.drain()
+        numbers += found.filter { $0 < 100 }
+    }
+
+    func readOne() throws {
+        if let number = try lossless.nextNumber(), number < 100 { numbers.append(number) }
+        _ = try lossy.nextNumber()
+    }
+
+    /// While the victim lives: it may be the publisher.
+    func tryShortly() throws {
+        _ = try publishing { publisher in _ = try isTopicLate { try publisher.publish(Numbered(500), until: .shortly) } }
+        try drain()
+    }
+
+    /// Message 7 came as often as the victim says; everything that the dead had comes back, and the next publisher goes on.
+    func settle() throws {
+        try drain()
+        let sevens = numbers.count { $0 == 7 }
+        if site.slept == 0, lossless.mode == .lossless {
+            try Violation.unless(site.count().contains(sevens), "message 7 was received \(sevens) times, published \(site.count())")
+        }
+        var isMine = true
+        while site.asleep > 0, isMine {
+            isMine = try publishing { publisher in _ = try isTopicLate { try publisher.publish(Numbered(200), until: .soon) } }
+            try drain()
+        }
+        isMine =
+            try isMine
+            && publishing { publisher in
+                try publisher.segment.awaitPeers(Self.peers + 1)
+                try drain()
+                for number in 0..<UInt64(3 * capacity) {
+                    try publisher.tryPublish(Numbered(1000 + number))
+                    try Violation.unless(lossless.nextNumber() == 1000 + number, "message \(1000 + number) is not the next")
+                    try Violation.unless(lossy.nextNumber() == 1000 + number, "message \(1000 + number) is not the lossy subscriber's next")
+                }
+                let statistics = publisher.statistics
+                try Violation.unless(
+                    statistics.places == capacity && statistics.heldPlaces == 0, "places are lost: \(statistics)")
+                try Violation.unless(
+                    statistics.publishers == 1 && statistics.losslessSubscribers + statistics.lossySubscribers == 2,
+                    "peers that are gone are there still: \(statistics)")
+            }
+        try Violation.unless(isMine, "a dead publisher is in the way")
+    }
+}
+
+/// Waits for one message.
+private func sleeper(_ index: Int, _ mode: SubscriptionMode) -> @Sendable (Bystander) throws -> Void {
+    { process in
+        var subscriber = try openOneSubscriber(process.site, mode)
+        try process.sleeping(index) {
+            guard let message = try subscriber.receive() else { throw Violation("the topic has ended") }
+            try Violation.unless(message.isWhole(message.number), "message \(message.number) is torn")
+        }
+    }
+}
+
+private let third: @Sendable (Bystander) throws -> Void = { third in
+    let ends = try TopicOneEnds(third.site)
+    try ends.tryShortly()
+    third.awaitKill()
+    try ends.tryShortly()
+}
+
+private func scenario(
+    _ name: String, _ summary: String, gating: Bool = true, full: Bool = false, victimWaits: Bool = false,
+    rouse: (@Sendable (TopicOneEnds) throws -> Void)? = nil, _ body: @escaping @Sendable (Victim) throws -> Void
+) -> Scenario {
+    Scenario(
+        name, summary, segments: ["o"], victimWaits: victimWaits,
+        survivor: { site in
+            let ends = try TopicOneEnds(site, gating: gating)
+            return Survivor(
+                prepare: { try ends.prepare(full: full) }, rouse: { try rouse?(ends) }, meanwhile: { try ends.tryShortly() },
+                goOn: { try ends.settle() })
+        }
+    ) {
+        try body($0)
+    } third: {
+        try third($0)
+    }
+}
+
+private func publishing(
+    _ name: String, _ summary: String, _ body: @escaping @Sendable (inout TopicPublisher, Numbered, Deadline) throws -> Void
+) -> Scenario {
+    var scenario = scenario(name, summary) { victim in
+        var publisher = try openOnePublisher(victim.site)
+        try body(&publisher, Numbered(500), .shortly)
+        try victim.step { try victim.site.doing { try body(&publisher, Numbered(7), victim.deadline) } }
+    }
+    scenario.scribbled = { victim in
+        var publisher = try openOnePublisher(victim.site)
+        var lossless = try openOneSubscriber(victim.site, .lossless)
+        var lossy = try openOneSubscriber(victim.site, .lossy)
+        func all(_ deadline: Deadline) {
+            for number in 0..<2 as Range<UInt64> {
+                try? publisher.publish(Numbered(number), until: deadline)
+                _ = try? lossless.tryReceive()
+            }
+            if var loan = try? publisher.loan(until: deadline) { try? publisher.publish(&loan, until: deadline) }
+            _ = try? lossless.take(until: deadline)
+            _ = try? lossy.take(until: deadline)
+            _ = try? lossy.tryReceive()
+            try? lossless.rejoin(history: .all)
+            _ = publisher.statistics
+        }
+        all(.now)
+        try victim.step { all(victim.deadline == .never ? .shortly : victim.deadline) }
+    }
+    return scenario
+}
+
+private let publish = publishing("topic.one.publish", "the publisher of a topic of one") { publisher, message, deadline in
+    try publisher.publish(message, until: deadline)
+}.with(sleepers: [sleeper(0, .lossless), sleeper(1, .lossy)])
+
+private let loan = publishing("topic.one.publish.loan", "the publisher with loans, which writes in place") {
+    publisher, message, deadline in
+    let unused = try publisher.loan()
+    var loan = try publisher.loan()
+    loan.message = message
+    try publisher.publish(&loan, until: deadline)
+    unused.giveBack()
+    _ = try publisher.publish(until: .now) { (message: inout Numbered) throws(Violation) in
+        message.number = 9
+        throw Violation("not published")
+    }
+}
+
+/// Becomes the publisher, publishes enough to look at what is held, and closes.
+private let open = scenario("topic.one.open", "a process that becomes the publisher, and closes") { victim in
+    func once() throws {
+        _ = try withOnePublisher(victim.site) { publisher in
+            for _ in 0..<3 { try publisher.tryPublish(Numbered(500)) }
+        }
+    }
+    try once()
+    let ends = try TopicOneEnds(victim.site)
+    try ends.drain()
+    try victim.step { try once() }
+}.with(excluded: [.fork])
+
+private let publishFull = scenario(
+    "topic.one.publish.full", "the publisher, which waits for a lossless subscriber", full: true, victimWaits: true,
+    rouse: { try $0.readOne() }
+) { victim in
+    var publisher = try openOnePublisher(victim.site)
+    _ = try isTopicLate { try publisher.publish(Numbered(8), until: .shortly) }
+    try victim.step { try victim.site.doing { try publisher.publish(Numbered(7)) } }
+}
+
+/// The victim subscribes, to what it publishes itself; when it is dead nobody waits for it, and what it held is free.
+private func subscribing(
+    _ name: String, _ summary: String, _ mode: SubscriptionMode, messages: Int,
+    _ body: @escaping @Sendable (inout TopicSubscriber) throws -> Void
+) -> Scenario {
+    scenario(name, summary, gating: mode == .lossless) { victim in
+        var subscriber = try openOneSubscriber(victim.site, mode)
+        func feed() throws {
+            _ = try withOnePublisher(victim.site) { publisher in
+                for number in 0..<UInt64(messages) { try publisher.tryPublish(Numbered(300 + number)) }
+            }
+        }
+        try feed()
+        try body(&subscriber)
+        try feed()
+        try victim.step { try body(&subscriber) }
+    }
+}
+
+private func check(_ message: Numbered) throws {
+    try Violation.unless(message.isWhole(message.number), "message \(message.number) is torn")
+}
+
+private let receiveLossless = subscribing("topic.one.receive", "a lossless subscriber", .lossless, messages: 2) { subscriber in
+    if let message = try subscriber.tryReceive() { try check(message) }
+    if let message = try subscriber.tryTake() { try check(message.message) }
+}
+
+private let receiveLossy = subscribing("topic.one.receive.lossy", "a lossy subscriber", .lossy, messages: 6) { subscriber in
+    if let message = try subscriber.tryReceive() { try check(message) }
+    _ = try isTopicLate {
+        guard let result = try subscriber.receive(until: .now, { (message: borrowing Numbered) in message.isWhole(message.number) }) else {
+            return
+        }
+        try Violation.unless(result.get(), "a message is torn")
+    }
+}
+
+private let take = subscribing("topic.one.take", "a lossy subscriber that holds two messages", .lossy, messages: 6) { subscriber in
+    guard let first = try subscriber.tryTake() else { return }
+    guard let second = try subscriber.tryTake() else { return }
+    _ = try subscriber.tryReceive()
+    first.release()
+    try check(second.message)
+}
+
+private let join = subscribing("topic.one.join", "a process that subscribes anew", .lossless, messages: 2) { subscriber in
+    try subscriber.rejoin(history: .all)
+    _ = try subscriber.drain()
+}
+
+private let sleep = scenario(
+    "topic.one.receive.sleep", "a subscriber that waits", victimWaits: true,
+    rouse: { ends in
+        try ends.drain()
+        _ = try ends.publishing { publisher in _ = try isTopicLate { try publisher.publish(Numbered(200), until: .soon) } }
+    }
+) { victim in
+    var subscriber = try openOneSubscriber(victim.site, .lossless)
+    _ = try isTopicLate { _ = try subscriber.receive(until: .shortly) }
+    try victim.step { _ = try subscriber.receive() }
+}.with(sleepers: [sleeper(0, .lossless)])
