@@ -26,6 +26,9 @@
  *   -DUNMARKASLEEP  the mark is taken away also if a sleeper was woken, and who has slept does not mark
  *   -DNOINCONSISTENT who takes a dead one's word does not store `inconsistent`
  *   -DLATEGONE without -DAGAIN
+ *   -DNODEATHS      sleep on the word alone
+ *   -DNODEFER       the heir is not looked at
+ *   -DNOGIVEUPWAKE  who goes without does not wake
  * and what the code itself did when this was written:
  *   -DDEFERONWORD   who stands back sleeps on the lock's word, which was taken and let go meanwhile
  *   -DWAKEOP        letting go is a FUTEX_WAKE_OP that stores: the kernel finishes it after the barrier, when the word is another's
@@ -33,10 +36,7 @@
  *   -DNOKEEP        who takes a marked word does not keep the mark
  *   -DNOSLEPTMARK   who has slept does not mark the word that it takes
  *   -DNOGIVEUPMARK  who goes without does not mark
- *   -DNOGIVEUPWAKE  who goes without does not wake
- *   -DNODEATHS      sleep on the word alone
  *   -DABANDONPLAIN  who takes a dead one's word does not mark it
- *   -DNODEFER       the heir is not looked at
  *   -DNOTELL        who stands back does not tell the heir
  *   -DNORETELL      the heir does not let itself be told anew
  *   -DUNMARKHEIR    the mark is taken away though there is an heir

@@ -9,15 +9,15 @@
  *
  * Seeded mistakes, each must be caught:
  *   -DDEATHSLATE    `deaths` is read after the lock was let go
+ *   -DNOCHANGE      giving back changes no number
+ *   -DNODEATHS      sleep on `changes` alone
+ *   -DNOSEEN        nobody compares `deaths_seen` before the sleep
  * Not shown yet, at the bounds of Models/check: it runs too long, or is not caught:
  *   -DSUMFIRST      the sum is stored before the truth, and made anew by nobody whom the word does not tell of a death
  *   -DNOREMAKE      a lock from a dead holder: the sums are not made anew
  *   -DNOBARRIER     the dead's units are given back without the barrier
- *   -DNODEATHS      sleep on `changes` alone
- *   -DNOSEEN        nobody compares `deaths_seen` before the sleep
  *   -DSEENFIRST     `deaths_seen` is stored before the sum
  *   -DWAKEFIRST     those who wait are woken before the lock is let go, with the old number
- *   -DNOCHANGE      giving back changes no number
  *   -DNONEXT        the next is not looked at
  *   -DNEXTSTAYS     the next stays next when it goes without
  *   -DNEXTDEAD      a dead next stays next

@@ -8,18 +8,18 @@
  *   -DEVENT       each call of a giver raises: makes it one unit if there is none                             -> must hold
  *
  * Seeded mistakes, each must be caught:
- * Not shown yet, at the bounds of Models/check: it runs too long, or is not caught:
- *   -DNOSLEPTMARK   who has slept does not mark the word that it takes from
- *   -DNOLEFTWAKE    who finds units on a word that had lost its mark wakes nobody
- *   -DNOGIVEUPWAKE  who goes without does not wake
- *   -DNOGIVEUPMARK  who goes without does not mark
- *   -DNODEATHS      sleep on the word alone
  *   -DNOCOMPARE     sleep without comparing the word
  *   -DPLAINUNMARK   the mark is taken away by a store
  *   -DPLAINGIVE     units are added by a load and a store
  *   -DWAKEONE       one is woken, whatever number of units was given
  *   -DWAKEFIRST     the wake-up comes before the units
+ *   -DNODEATHS      sleep on the word alone
  *   -DNOTELL        who stands back, or gives, does not tell the heir
+ * Not shown yet, at the bounds of Models/check: it runs too long, or is not caught:
+ *   -DNOSLEPTMARK   who has slept does not mark the word that it takes from
+ *   -DNOLEFTWAKE    who finds units on a word that had lost its mark wakes nobody
+ *   -DNOGIVEUPWAKE  who goes without does not wake
+ *   -DNOGIVEUPMARK  who goes without does not mark
  *   -DNORESIGNWAKE  an heir that resigns wakes nobody
  *   -DOLDLEFT       the heir judges by what was left when it took, not by what is there when it is the heir no more
  */
