@@ -27,9 +27,10 @@
  *   -DWANTMORE      the receiver wakes a sender only when the lane is empty and it has more than it wants
  *   -DRECNOWAKE     recovery of a sender does not wake the receiver, which then never hears of the end
  *   -DEARLYFREE     a dead sender's lane is given on while its last store is on the way
- *   -DTAGONLY       with HALT: a sender does not wake when another has counted `ev` up already, and is stopped before it wakes
  *   -DNOCLAIM       a lane is claimed by looking and then storing
  *   -DSKIPLANES     the second receiver begins with the lanes that get a sender after it has come
+ * Not shown yet: the receiver's death (KILLABLE=8) held as far as it ran and did not come to its end; and
+ *   -DTAGONLY       with HALT: a sender does not wake when another has counted `ev` up already, and is stopped before it wakes
  */
 #ifndef M0
 #define M0 2
