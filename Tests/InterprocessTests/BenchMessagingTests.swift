@@ -80,7 +80,9 @@ import Testing
         case "many-to-one":
             result.append(Expected(subject: "1 sender", name: "interprocess-queue", sizes: [8, 64]))
             for subject in ["1 sender", "2 senders", "4 senders", "8 senders"] {
-                for name in small + ["interprocess-shared"] { result.append(Expected(subject: subject, name: name, sizes: [8, 64])) }
+                for name in small + ["interprocess-shared", "interprocess-fan-in"] {
+                    result.append(Expected(subject: subject, name: name, sizes: [8, 64]))
+                }
             }
         case "many-to-many":
             for subject in ["2 senders, 2 receivers", "4 senders, 4 receivers"] {
@@ -91,7 +93,9 @@ import Testing
                 for name in ["unix-stream", "interprocess-topic"] {
                     result.append(Expected(subject: subject, name: name, sizes: [64, 1 << 20]))
                 }
-                result.append(Expected(subject: subject, name: "interprocess-topic-loans", sizes: [64]))
+                for name in ["interprocess-topic-loans", "interprocess-topic-one", "interprocess-topic-one-loans"] {
+                    result.append(Expected(subject: subject, name: name, sizes: [64]))
+                }
             }
             result.append(Expected(subject: "1 subscriber", name: "interprocess-queue", sizes: [64]))
         default:

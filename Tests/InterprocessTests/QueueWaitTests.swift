@@ -17,7 +17,7 @@ extension QueueSuite {
                 expectNotReceived(.deadline) { () throws(ReceiveError) in _ = try receiver.receive(until: .after(delay)) }
                 let took = MonotonicInstant.now.nanoseconds(since: start)
                 #expect(took >= 19_000_000 || delay < .milliseconds(20))
-                #expect(took < 2_000_000_000)
+                #expect(took < 60_000_000_000)
             }
             expectNotReceived(.deadline) { () throws(ReceiveError) in _ = try receiver.receiveBatch(until: .now) { _ in } }
             while sendFailure({ () throws(SendError<UInt64>) in try sender.trySend(1) }) == nil {}
@@ -25,7 +25,7 @@ extension QueueSuite {
             expectNotSent(.deadline) { () throws(SendError<UInt64>) in try sender.send(1, until: .after(.milliseconds(20))) }
             expectNotSent(.deadline) { () throws(SendError<Void>) in _ = try sender.publish(upTo: 1, until: .now) { _ in } }
             let took = MonotonicInstant.now.nanoseconds(since: start)
-            #expect(took >= 19_000_000 && took < 2_000_000_000)
+            #expect(took >= 19_000_000 && took < 60_000_000_000)
         }
 
         @Test(
