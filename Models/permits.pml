@@ -5,13 +5,20 @@
  * sleeping for it; time: out of patience and past its deadline is a call when it likes once it has slept.  `changes` is kept as "has got another number since",
  * exact for what is compared, and its mark.  A slot's next peer is another one (peers).
  *
- *   bounds        PEERS, ROUNDS, UNITS, WANT2 (what peer 2 wants; the others one), KILLS, KILLABLE, GIVEUP, NEXTS (bits per peer)
+ * BESIDE: peers that give back beside the lock, as who has found it held for long; here also when it is free.  One thread each: the two words of a slot are one.
+ *
+ *   bounds        PEERS, ROUNDS, UNITS, WANT2 (what peer 2 wants; the others one), KILLS, KILLABLE, GIVEUP, NEXTS, BESIDE (bits per peer)
  *
  * Seeded mistakes, each must be caught:
  *   -DDEATHSLATE    `deaths` is read after the lock was let go
  *   -DNOCHANGE      giving back changes no number
  *   -DNODEATHS      sleep on `changes` alone
  *   -DNOSEEN        nobody compares `deaths_seen` before the sleep
+ *   -DBESIDESILENT  what is given back beside the lock is not counted
+ *   -DBESIDENOLOOK  nobody compares `given_back_seen` before the sleep
+ *   -DBESIDELATE    who gives back beside the lock changes the number first, and then counts
+ *   -DBESIDEAFTER   who makes the sum reads `given_back` after it
+ *   -DBESIDESUM     who gives back beside the lock changes the sum itself
  * Not shown yet, at the bounds of Models/check: it runs too long, or is not caught:
  *   -DSUMFIRST      the sum is stored before the truth, and made anew by nobody whom the word does not tell of a death
  *   -DNOREMAKE      a lock from a dead holder: the sums are not made anew
@@ -47,10 +54,13 @@
 #ifndef NEXTS
 #define NEXTS 0
 #endif
+#ifndef BESIDE
+#define BESIDE 0
+#endif
 #define IS(mask) (((mask)>>me)&1)
 #define WANTED (me==2 -> WANT2 : 1)
 #define DEAD(i) (died[i])
-byte lock, deaths, seenDeaths, sum, next, kills;
+byte lock, deaths, seenDeaths, given, seenGiven, sum, next, kills;
 byte slot[3];                          /* the truth */
 bit  mark, moved[3], asl[3], act[3], stop[3], died[3];
 byte out[3];                           /* ghost: what it is using */
@@ -79,7 +89,10 @@ inline enter() {
 #elif defined(SUMFIRST)
   :: dv!=seenDeaths ->
 #else
-  :: lost || dv!=seenDeaths ->
+  :: lost || dv!=seenDeaths || given!=seenGiven ->
+#endif
+#ifndef BESIDEAFTER
+     gv=given;
 #endif
      d_step { gone=died[0]|(died[1]<<1)|(died[2]<<2) };
 #ifdef SEENFIRST
@@ -95,6 +108,10 @@ inline enter() {
      if :: next!=0 && ((gone>>(next-1))&1) -> next=0 :: else fi;
 #endif
      sum=slot[0]+slot[1]+slot[2];
+#ifdef BESIDEAFTER
+     gv=given;
+#endif
+     atomic { seenGiven=gv; gv=0 };
      d_step { move(); gone=0 };
 #ifndef SEENFIRST
      seenDeaths=dv;
@@ -119,7 +136,7 @@ inline leave() {
 #define change() d_step { if :: mark -> ch=1 :: else fi }; if :: ch -> wakeAll(); d_step { move() } :: else fi
 #endif
 proctype Peer(byte me) {
-  byte round, h, dv, gone, lost; bit slept, late, isNext, ch;
+  byte round, h, dv, gv, gone, lost; bit slept, late, isNext, ch;
   {
   do
   :: round==ROUNDS -> break
@@ -150,6 +167,24 @@ look:
         d_step { out[me]=WANTED;
           assert((stop[0] -> 0 : out[0])+(stop[1] -> 0 : out[1])+(stop[2] -> 0 : out[2])<=UNITS) };
         out[me]=0;
+        if
+        :: IS(BESIDE) ->
+           slot[me]=0;
+#ifdef BESIDESUM
+           sum=sum-WANTED;
+#endif
+#if !defined(BESIDESILENT) && !defined(BESIDELATE)
+           given++;
+#endif
+           d_step { move() };
+#ifdef BESIDELATE
+           given++;
+           goto over;
+#endif
+           wakeAll();
+           goto over
+        :: else
+        fi;
         enter();
         slot[me]=0;
         sum=sum-WANTED;
@@ -173,6 +208,9 @@ look:
      d_step { mark=1; moved[me]=0 };
 #ifndef NOSEEN
      if :: dv!=seenDeaths -> dv=0; leave(); goto look :: else fi;
+#endif
+#ifndef BESIDENOLOOK
+     if :: given!=seenGiven -> dv=0; leave(); goto look :: else fi;
 #endif
      leave();
 #ifdef DEATHSLATE
@@ -210,7 +248,7 @@ giveUp:
 over: atomic { slept=0; late=0; isNext=0; ch=0; dv=0 }
   od
   } unless { stop[me] };
-  atomic { act[me]=0; round=0; h=0; dv=0; gone=0; lost=0; slept=0; late=0; isNext=0; ch=0 }
+  atomic { act[me]=0; round=0; h=0; dv=0; gv=0; gone=0; lost=0; slept=0; late=0; isNext=0; ch=0 }
 }
 proctype Death(byte p) {
 end: atomic { kills<KILLS && act[p] -> kills++ };

@@ -47,8 +47,6 @@ public struct Scenario: Sendable {
     public var third: (@Sendable (Bystander) throws -> Void)?
     /// The operation on shared bytes that are overwritten in the middle of it: makes everything itself, and calls ``Victim/step(_:)``.
     public var scribbled: (@Sendable (Victim) throws -> Void)?
-    /// Whether ``scribbled`` gives back what cannot be given back without a lock: if the overwritten words say that a living peer has that lock, it waits for it for ever.
-    public var mayBeHeldUp = false
     /// Processes that are killed at any moment while all of them are at work.
     public var storm: Storm?
     /// Processes that take turns at their accesses to what is shared.

@@ -262,11 +262,7 @@ extension Stage {
         // The same names every time: what the last one left is removed.
         clearDirectory()
         let victim = victim(plan, isGated: false, body)
-        guard let status = victim.awaitEnding(until: deadline) else {
-            guard scenario.mayBeHeldUp, victim.isAsleep else { throw Hang("the operation: \(victim.activity)") }
-            victim.kill()
-            return try awaitDeath(victim)
-        }
+        guard let status = victim.awaitEnding(until: deadline) else { throw Hang("the operation: \(victim.activity)") }
         let isEndless = board.reportState(Self.victimIndex).loadAcquire() == UInt32(CL_ENDLESS)
         if isEndless { throw Hang("the operation does not end") }
         if victim.actor.reached == .failed { throw Violation(victim.actor.text) }

@@ -3,7 +3,7 @@ import Interprocess
 
 /// Parties that wait for one another, one of them killed.
 let barrierScenarios: [Scenario] =
-    [joining.heldUpByForgedClaims, last, closing, sleep, storm]
+    [joining, last, closing, sleep, storm]
     + Scenario.schedules(
         "barrier.schedule", "two that come together twice", ["b"], players: [{ try play($0) }, { try play($0) }],
         check: { site in

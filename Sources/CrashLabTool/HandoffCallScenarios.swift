@@ -121,7 +121,7 @@ private func killed(
 ) -> Scenario {
     Scenario(name, summary, segments: ["h"]) { site in
         let partner: @Sendable () throws -> Void = { if role == .parent { try serveAll(site) } else { try callAll(site) } }
-        return try meetingAgain(site, role, "calls were answered", "performed", partner: partner) {
+        return try meetingAgain(site, role, "calls were answered", "performed", partner: partner, meet: { try meet(site, role) }) {
             // The area is empty: the first array lies at its start.
             for _ in 0..<2 { if role == .parent { try $0.callAndCheck(site) } else { try $0.serveOnce(site) } }
         }

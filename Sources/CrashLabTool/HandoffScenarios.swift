@@ -79,7 +79,7 @@ extension Handoff {
 /// victim and its partner must have arrived.
 func meetingAgain(
     _ site: Site, _ role: HandoffRole, _ sent: String, _ taken: String, partner body: @escaping @Sendable () throws -> Void,
-    again: @escaping (inout Handoff) throws -> Void
+    meet: @escaping () throws -> Handoff, again: @escaping (inout Handoff) throws -> Void
 ) throws -> Survivor {
     let partner = OtherSide()
     try startServiceThread(named: "partner") { partner.run(body) }
@@ -100,7 +100,7 @@ func meetingAgain(
             try awaitEnd()
             begin()
             // The same partner goes on with the next one.
-            var fresh = try meet(site, role)
+            var fresh = try meet()
             try again(&fresh)
             fresh.close()
             try awaitEnd()
@@ -113,7 +113,9 @@ private func killed(_ name: String, _ summary: String, _ role: HandoffRole, _ vi
     -> Scenario
 {
     Scenario(name, summary, segments: ["h"]) { site in
-        try meetingAgain(site, role, "turns were given", "had", partner: { try playPartner(site, role.other) }) {
+        try meetingAgain(
+            site, role, "turns were given", "had", partner: { try playPartner(site, role.other) }, meet: { try meet(site, role) }
+        ) {
             try $0.giveAndTake(site)
             try $0.giveAndTake(site)
         }

@@ -3,7 +3,7 @@ import Interprocess
 
 /// Units that come back when their holder is killed.
 let permitsScenarios: [Scenario] =
-    [acquire.heldUpByForgedClaims, release, sleep, giveUp, storm]
+    [acquire, release, sleep, giveUp, storm]
     + Scenario.schedules(
         "permits.schedule", "one that gives all units back, one that takes two of three and one that takes one", ["p"],
         players: [

@@ -3,7 +3,7 @@ import Interprocess
 
 /// A lock that many read under, or one writes, one of them killed.
 let readWriteLockScenarios: [Scenario] =
-    lockScenarios("rw", "l", Lock.self).map { $0.heldUpByForgedClaims }
+    lockScenarios("rw", "l", Lock.self)
     + [reading, readRelease, readWait, writeBehindReader, storm]
     + Scenario.schedules(
         "rw.schedule", "one that reads twice, and two that write", ["l"],

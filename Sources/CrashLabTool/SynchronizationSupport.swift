@@ -123,13 +123,6 @@ extension Scenario {
         ]
     }
 
-    /// What is given back under a lock waits for it without a deadline (CAVEATS): where overwritten words say that a living peer has it, for ever.
-    var heldUpByForgedClaims: Scenario {
-        var copy = self
-        copy.mayBeHeldUp = true
-        return copy
-    }
-
     func with(sleepers: [@Sendable (Bystander) throws -> Void]) -> Scenario {
         var scenario = self
         scenario.sleepers = sleepers

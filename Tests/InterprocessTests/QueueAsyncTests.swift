@@ -70,7 +70,9 @@ extension QueueSuite {
             }
         }
 
-        private static func collect(_ messages: Messages<Numbered>, from first: UInt64) async -> (next: UInt64, failure: ReceiveError?) {
+        private static func collect(_ messages: some AsyncSequence<Numbered, ReceiveError>, from first: UInt64) async -> (
+            next: UInt64, failure: ReceiveError?
+        ) {
             var next = first
             do throws(ReceiveError) {
                 for try await message in messages {

@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 
 let fanInCommands: [String: Command] = [
-    "fan-in-send": fanInSend, "fan-in-receive": fanInReceive, "fan-in-soak": fanInSoak,
+    "fan-in-send": fanInSend, "fan-in-receive": fanInReceive, "fan-in-soak": fanInSoak, "fan-in-scribble": fanInScribble,
 ]
 
 /// fan-in-send DIRECTORY STREAM COUNT: sends so many messages, says so, and stays until it is told to close.
@@ -28,6 +28,9 @@ let fanInCommands: [String: Command] = [
     say("received")
     _ = readLine()
 }
+
+/// fan-in-scribble DIRECTORY SEED: writes random words over the queue, until it is killed.
+@Sendable private func fanInScribble(_ arguments: [String]) throws { try scribble(over: arguments[0] + "/q", seed: arguments[1]) }
 
 /// fan-in-soak DIRECTORY send|receive STREAM: sends the messages of a stream, or receives what comes, until it is killed or told to stop.
 @Sendable private func fanInSoak(_ arguments: [String]) throws {

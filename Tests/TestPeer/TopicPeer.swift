@@ -120,34 +120,7 @@ private func there<Value: ~Copyable>(_ value: consuming Value?) throws -> Value 
 
 /// topic-scribble DIRECTORY SEED: writes random words over the topic, until it is killed.
 @Sendable private func topicScribble(_ arguments: [String]) throws {
-    guard let seed = UInt64(arguments[1]) else { throw BadArguments() }
-    var random = SeededRandom(seed: seed)
-    let file = try FileDescriptor.open(FilePath(arguments[0] + "/t"), .readWrite)
-    let size = Int(try file.seek(offset: 0, from: .end))
-    guard let base = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.rawValue, 0), unsafe base != MAP_FAILED else {
-        throw BadArguments()
-    }
-    let object = Int(unsafe base.load(fromByteOffset: 64, as: UInt64.self)),
-        data = Int(unsafe base.load(fromByteOffset: 72, as: UInt64.self))
-    say("ready")
-    while true {
-        let bits = random.next()
-        // The shape was read by all when they opened it; most of what is shared stands at the front.
-        let words = min(data - object - 64, bits & 1 == 0 ? 2048 : .max) / 8
-        let place = object + 64 + Int.random(in: 0..<words, using: &random) * 8
-        let value: UInt64 =
-            switch Int.random(in: 0..<6, using: &random) {
-            case 0: 0
-            case 1: .max - bits & 3
-            case 2: bits & 0xff
-            // As an entry, or a state.
-            case 3: (bits & 0xff) << 20 | bits >> 59
-            case 4: (bits & 3) << 32 | (bits >> 40 & 7) << 36 | 1 << 10 | bits >> 60
-            default: bits
-            }
-        unsafe SharedUInt64(at: base + place).storeRelaxed(value)
-        if bits & 0xf0 == 0 { sleepThread(for: .microseconds(50)) }
-    }
+    try scribble(over: arguments[0] + "/t", seed: arguments[1])
 }
 
 /// topic-busy DIRECTORY COUNT: publishes and receives so often, in place and copied, for a lossless and a lossy subscriber.

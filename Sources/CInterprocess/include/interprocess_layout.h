@@ -217,7 +217,8 @@ typedef struct ipc_handoff_slice {
 _Static_assert(sizeof(ipc_handoff_slice) == 24, "slice");
 
 // The control block of a synchronization object, at object_offset of a segment of its own or at a multiple of 64 in the data of a plain one. 128 bytes.
-// Behind it `slots` words of 8 bytes, one for each slot of the peer table; behind those, at the next multiple of 64, the value that it guards.
+// Behind it `slots` pairs of words of 8 bytes, one for each slot of the peer table: what the peer has taken and what it has given back beside the lock, each in
+// bits 32-63, behind its PeerID; it holds the difference. Behind those, at the next multiple of 64, the value that it guards.
 typedef struct ipc_sync {
   // 0: what it is; written before `ready`, never again
   uint32_t ready;           // 0 nothing is here, IPC_SYNC_READY, or the PeerID of who is making it
@@ -225,7 +226,7 @@ typedef struct ipc_sync {
   uint64_t element_hash;    // FNV-1a of the value's type; 0: it guards none
   uint64_t element_size;    // bytes of the value
   uint64_t limit;           // permits: units; barrier: parties; latch: the count at first; event: 1 if it resets itself; notifier: ids; latest value: versions; variable: 2 places
-  uint32_t slots;           // words behind this block
+  uint32_t slots;           // pairs of words behind this block
   uint8_t reserved0[28];
   // 64: what changes
   uint32_t word;            // bit 0 somebody sleeps, bit 1 always set, bits 2-31 a claim or a number; the futex
@@ -239,13 +240,16 @@ typedef struct ipc_sync {
   uint64_t broken;          // barrier: bits 0-31 how often a party was lost, 32-63 the PeerID of the last one
   uint32_t next;            // permits, reader-writer lock: PeerID of who takes next, since it has waited for long; 0 none
   uint32_t started;         // barrier: 1 once all parties had come
-  uint8_t reserved1[16];
+  uint32_t given_back;      // how often something was given back by a peer that was not in the lock
+  uint32_t given_back_seen; // the same when the sum over the slots was last made
+  uint8_t reserved1[8];
 } ipc_sync;
 #define IPC_SYNC_READY 1u
 _Static_assert(sizeof(ipc_sync) == 128, "two lines");
 _Static_assert(offsetof(ipc_sync, limit) == 24, "limit");
 _Static_assert(offsetof(ipc_sync, word) == 64, "second line");
 _Static_assert(offsetof(ipc_sync, broken) == 96, "broken");
+_Static_assert(offsetof(ipc_sync, given_back) == 112, "given_back");
 
 // The control block of a shared queue. 512 bytes. Behind it, in this order, each at a multiple of 64: `priorities` rings, each with its `ring_size` entries of
 // 8 bytes behind it; `slots` slots; a bit for each slot, in words of 4 bytes; a record for each slot of the peer table.

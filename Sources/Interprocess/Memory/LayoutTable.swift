@@ -226,7 +226,8 @@ package enum LayoutTable {
                 ),
                 field(
                     \S.slots, "slots", maker, before,
-                    "words of 8 bytes behind this block, one for each peer: PeerID in bits 0-31, what it holds in 32-63"),
+                    "pairs of words of 8 bytes behind this block, one for each peer: what it has taken, by the holder of word; what it has given back of that, by itself; each in bits 32-63, PeerID in 0-31"
+                ),
                 field(
                     \S.word, "word", "everybody", "compare-exchange; FUTEX_WAKE_OP",
                     "bit 0 somebody sleeps, bit 1 always set; bits 2-31 the claim of the holder (2-11 slot, 12-31 generation), or a number"),
@@ -251,6 +252,12 @@ package enum LayoutTable {
                     \S.next, "next", "the holder of word", "before word",
                     "permits, reader-writer lock: PeerID of who takes next, since it has waited for long; 0 none"),
                 field(\S.started, "started", "the holder of word", "before word", "barrier: 1 once all parties had come"),
+                field(
+                    \S.given_back, "given_back", "who gives back", "read-modify-write",
+                    "how often something was given back by a peer that was not in the lock"),
+                field(
+                    \S.given_back_seen, "given_back_seen", "the holder of word", "before word",
+                    "given_back when the slots were last looked through"),
             ])
     }()
 

@@ -37,7 +37,7 @@ extension Receiver {
     /// ```swift
     /// for try await reading in receiver.messages() { … }
     /// ```
-    public consuming func messages() -> Messages<Element> { Messages(self) }
+    public consuming func messages() -> some AsyncSequence<Element, ReceiveError> { MessageSequence(self) }
 }
 
 extension ByteSender {
@@ -76,7 +76,7 @@ extension ByteReceiver {
     }
 
     /// Copies of the messages as a sequence, which takes the receiver over; as ``Receiver/messages()``.
-    public consuming func messages() -> ByteMessages { ByteMessages(self) }
+    public consuming func messages() -> some AsyncSequence<[UInt8], ReceiveError> { MessageSequence(self) }
 }
 
 extension QueueSenderCore {
@@ -106,56 +106,10 @@ extension QueueReceiverCore {
     }
 }
 
-/// The messages of a queue as an asynchronous sequence; see ``Receiver/messages()``. It stays in the task that made it: a queue
-/// has one receiver.
-public struct Messages<Element: Shareable>: AsyncSequence {
-    public typealias Failure = ReceiveError
-
-    private let box: Box
-
-    /// A sequence is copied, a receiver is not.
-    fileprivate final class Box {
-        var receiver: Receiver<Element>
-        init(_ receiver: consuming Receiver<Element>) { self.receiver = receiver }
-    }
-
-    init(_ receiver: consuming Receiver<Element>) { box = Box(receiver) }
-
-    public func makeAsyncIterator() -> Iterator { Iterator(box: box) }
-
-    public struct Iterator: AsyncIteratorProtocol {
-        fileprivate let box: Box
-
-        public mutating func next() async throws(ReceiveError) -> Element? { try await box.receiver.receive() }
-
-        public mutating func next(isolation actor: isolated (any Actor)?) async throws(ReceiveError) -> Element? {
-            try await box.receiver.receive()
-        }
-    }
+extension Receiver: MessageSource {
+    mutating func nextMessage() async throws(ReceiveError) -> Element? { try await receive() }
 }
 
-/// The messages of a queue of bytes as an asynchronous sequence of copies; see ``ByteReceiver/messages()``.
-public struct ByteMessages: AsyncSequence {
-    public typealias Failure = ReceiveError
-
-    private let box: Box
-
-    fileprivate final class Box {
-        var receiver: ByteReceiver
-        init(_ receiver: consuming ByteReceiver) { self.receiver = receiver }
-    }
-
-    init(_ receiver: consuming ByteReceiver) { box = Box(receiver) }
-
-    public func makeAsyncIterator() -> Iterator { Iterator(box: box) }
-
-    public struct Iterator: AsyncIteratorProtocol {
-        fileprivate let box: Box
-
-        public mutating func next() async throws(ReceiveError) -> [UInt8]? { try await box.receiver.receive() }
-
-        public mutating func next(isolation actor: isolated (any Actor)?) async throws(ReceiveError) -> [UInt8]? {
-            try await box.receiver.receive()
-        }
-    }
+extension ByteReceiver: MessageSource {
+    mutating func nextMessage() async throws(ReceiveError) -> [UInt8]? { try await receive() }
 }

@@ -93,8 +93,8 @@ final class Monitor: Sendable {
             lock.letGo()
             return .done(nil)
         }
-        if words.deathsSeen.loadRelaxed() != deaths {
-            // Somebody has died since the sums were made: not to be slept on.
+        if words.deathsSeen.loadRelaxed() != deaths || !hasCountedAll {
+            // Somebody has died since the sums were made, or given something back beside the lock: not to be slept on.
             lock.letGo()
             return nil
         }
@@ -115,10 +115,22 @@ final class Monitor: Sendable {
         }
     }
 
-    /// Does something in the lock, for calls that give back and never wait for anything but the lock. Blocks while another is in it, which is for a few
-    /// instructions unless that one was stopped. Nil: the object is not there any more.
+    /// Gives back what this peer holds, all but `left` of it, for calls that never wait. Usually in the lock, where `inLock` makes the sum right. If another has
+    /// been in the lock for ``shortly``, as one that was stopped, beside it: then whoever is in the lock next makes the sum anew.
+    ///
+    /// - Parameter left: how much is left of what is held. May be called more than once.
+    func giveBack(_ left: (UInt32) -> UInt32, inLock: (_ givenBack: UInt32) -> Void) {
+        let isDone: Void? = access(until: Self.shortly) {
+            // More than is held only if somebody wrote there who should not.
+            let (before, after) = changeMine { min($0, left($0)) }
+            inLock(before - after)
+        }
+        if isDone == nil, Holdings(words, me.slot).giveBack(left, by: me) { changeBesideLock() }
+    }
+
+    /// Does something in the lock, for calls that wait for nothing but the lock. Nil: the object is not there any more, or the deadline has passed.
     @discardableResult
-    func access<R>(until deadline: Deadline = .never, _ body: () -> R) -> R? {
+    func access<R>(until deadline: Deadline, _ body: () -> R) -> R? {
         if let before = enterFree() {
             let result = body()
             leave(before)
@@ -166,6 +178,17 @@ final class Monitor: Sendable {
         if seen & ClaimWord.marked != 0 { words.changes.storeRelease((seen &+ (1 << ClaimWord.shift)) & ~ClaimWord.marked) }
     }
 
+    /// The same by a peer that is not in the lock, after what it has changed. All look again, and sleep for the lock while somebody is in it.
+    func changeBesideLock() {
+        // SYNC monitor.given_back: whoever sees this sees what was changed. Who is about to sleep and does not see it yet has read the old number of changes.
+        words.givenBack.add(1)
+        var seen = words.changes.loadSequential()
+        while ClaimWord.isOpen(seen), !words.changes.compareExchange(seen, (seen &+ (1 << ClaimWord.shift)) & ~ClaimWord.marked) {
+            seen = words.changes.loadSequential()
+        }
+        unsafe Futex.wake(words.changes.rawAddress)
+    }
+
     /// Lets go of the lock, and wakes those who waited for a change if there was one.
     @inline(__always)
     func leave(_ before: UInt32) {
@@ -174,22 +197,18 @@ final class Monitor: Sendable {
         if isChanged { unsafe Futex.wake(words.changes.rawAddress) }
     }
 
-    /// What this peer holds. A word that another peer left in the slot is cleared first.
-    var mine: UInt32 {
-        let slot = words.slot(me.slot).loadRelaxed()
-        return UInt32(truncatingIfNeeded: slot) == me.rawValue ? UInt32(truncatingIfNeeded: slot >> 32) : 0
-    }
+    /// What this peer holds.
+    var mine: UInt32 { Holdings(words, me.slot).held(by: me) }
 
-    /// Says what this peer holds: the one store by which it has it, or has it no more.
-    func setMine(_ held: UInt32) { words.slot(me.slot).storeRelease(held == 0 ? 0 : UInt64(me.rawValue) | UInt64(held) << 32) }
+    /// Changes what this peer holds, with one store. Returns what it held and holds.
+    @discardableResult
+    func changeMine(_ new: (UInt32) -> UInt32) -> (before: UInt32, after: UInt32) { Holdings(words, me.slot).change(new, by: me) }
 
     /// What all who live hold, one after the other.
     func forEachHolder(_ body: (PeerID, UInt32) -> Void) {
         for index in 0..<words.slots {
-            let slot = words.slot(index).loadRelaxed()
-            if slot != 0, let peer = PeerID(rawValue: UInt32(truncatingIfNeeded: slot)) {
-                body(peer, UInt32(truncatingIfNeeded: slot >> 32))
-            }
+            let holdings = Holdings(words, index)
+            if let peer = holdings.peer { body(peer, holdings.held(by: peer)) }
         }
     }
 
@@ -197,11 +216,16 @@ final class Monitor: Sendable {
     @inline(__always)
     private func remake(isAbandoned: Bool) {
         let deaths = deaths.loadAcquire()
-        if isAbandoned || deaths != words.deathsSeen.loadRelaxed() { remake(deaths) }
+        if isAbandoned || deaths != words.deathsSeen.loadRelaxed() || !hasCountedAll { remake(deaths) }
     }
+
+    /// Whether the sums hold all that was given back without the lock.
+    private var hasCountedAll: Bool { words.givenBack.loadAcquire() == words.givenBackSeen.loadRelaxed() }
 
     private func remake(_ deaths: UInt32) {
         let table = object.table
+        // Before the slots: what is given back after this is counted by the next one.
+        let givenBack = words.givenBack.loadAcquire()
         // Those found dead here, before the barrier after which nothing that they still did can come.
         let dead = (0..<words.slots).filter { index in
             let slot = words.slot(index).loadAcquire()
@@ -215,8 +239,11 @@ final class Monitor: Sendable {
         let hasLostNext = next.map { table.condition(of: $0) != .alive } ?? false
         if !dead.isEmpty || hasLostWriter { Barrier.afterDeath() }
         for index in dead {
-            if let peer = PeerID(rawValue: UInt32(truncatingIfNeeded: words.slot(index).loadAcquire())) { lose(words, peer) }
+            let holdings = Holdings(words, index)
+            if let peer = holdings.peer, holdings.held(by: peer) != 0 { lose(words, peer) }
+            // In this order: alone, the second says nothing.
             words.slot(index).storeRelease(0)
+            words.givenBack(index).storeRelease(0)
         }
         if hasLostWriter, let writer {
             words.inconsistent.storeRelease(writer.rawValue)
@@ -228,6 +255,7 @@ final class Monitor: Sendable {
         words.taken.storeRelease(sum)
         let seen = words.changes.loadRelaxed()
         words.changes.storeRelease(((seen &+ (1 << ClaimWord.shift)) & ~ClaimWord.marked) | ClaimWord.open)
+        words.givenBackSeen.storeRelease(givenBack)
         words.deathsSeen.storeRelease(deaths)
         unsafe Futex.wake(words.changes.rawAddress)
     }

@@ -5,7 +5,7 @@ import InterprocessSystem
 /// **Layout** `writer`, and in each slot how many threads of the peer read; `taken` is their sum.
 @safe @usableFromInline
 final class ReadWriteLockCore: @unchecked Sendable {
-    private let monitor: Monitor
+    let monitor: Monitor
     private let strategy: WaitStrategy
     /// What a thread has in the list of locks that it holds while it reads, and while it changes the value.
     @usableFromInline let readingKey: UInt64
@@ -54,7 +54,6 @@ final class ReadWriteLockCore: @unchecked Sendable {
     /// In the lock. Nil: not now.
     private func take(_ purpose: Purpose, isNext: Bool) -> Taking? {
         let words = monitor.words
-        let mine = monitor.mine
         let writer = words.writer.loadRelaxed()
         if writer != 0 {
             return HeldLocks.contains(changingKey) ? .selfDeadlock : nil
@@ -62,7 +61,7 @@ final class ReadWriteLockCore: @unchecked Sendable {
         switch purpose {
         case .reading:
             guard isNext || !monitor.isSomebodyNext || readsAlready else { return nil }
-            monitor.setMine(mine &+ 1)
+            monitor.changeMine { $0 &+ 1 }
             words.taken.storeRelease(words.taken.loadRelaxed() &+ 1)
         case .changing:
             if readsAlready { return .selfDeadlock }
@@ -137,23 +136,25 @@ final class ReadWriteLockCore: @unchecked Sendable {
 
     @usableFromInline
     func stopReading() {
-        monitor.access {
-            let mine = monitor.mine
-            // None only if somebody wrote there who should not.
-            guard mine > 0 else { return }
-            monitor.setMine(mine - 1)
+        // None is left only if somebody wrote there who should not.
+        monitor.giveBack({ $0 - min($0, 1) }) { givenBack in
+            guard givenBack > 0 else { return }
             let readers = monitor.words.taken.loadRelaxed() &- 1
             monitor.words.taken.storeRelease(readers)
             if readers == 0 { monitor.change() }
         }
     }
 
+    /// In the lock only so that it is not let go between looking and going to sleep; the word is this peer's alone, as long as it lives.
     @usableFromInline
     func stopChanging() {
-        monitor.access {
-            guard monitor.words.writer.loadRelaxed() == monitor.me.rawValue else { return }
+        let me = monitor.me.rawValue
+        let isDone: Void? = monitor.access(until: Monitor.shortly) {
+            guard monitor.words.writer.loadRelaxed() == me else { return }
             monitor.words.writer.storeRelease(0)
             monitor.change()
         }
+        guard isDone == nil, monitor.words.writer.compareExchange(me, 0) else { return }
+        monitor.changeBesideLock()
     }
 }

@@ -22,7 +22,7 @@ import Synchronization
 /// **Death** see ``Monitor``. The end of a phase is one store.
 /// **Progress** blocks until all have come.
 public final class SharedBarrier: Sendable {
-    private let monitor: Monitor
+    let monitor: Monitor
     /// How many come together at first.
     public let parties: Int
     /// How calls that block wait.
@@ -82,7 +82,7 @@ public final class SharedBarrier: Sendable {
         try join()
     }
 
-    deinit { if hasJoined.load(ordering: .relaxed) { monitor.access { leave() } } }
+    deinit { if hasJoined.load(ordering: .relaxed) { leave() } }
 
     /// The segment that it stands in, with its peers and their deaths.
     public var segment: Segment { monitor.object.segment }
@@ -91,7 +91,7 @@ public final class SharedBarrier: Sendable {
     public var phase: UInt32 { monitor.words.phase.loadAcquire() }
 
     /// How many parties there are now.
-    public var members: Int { monitor.access { census().members } ?? 0 }
+    public var members: Int { monitor.access(until: Monitor.shortly) { census().members } ?? census().members }
 
     /// Comes to the barrier, and waits until all have come, or until `deadline`. Then this party has not come, and may come again. O(peers).
     ///
@@ -167,25 +167,31 @@ public final class SharedBarrier: Sendable {
     }
 
     private func join() throws(InterprocessError) {
-        let refusal: String?? = monitor.access {
+        let refusal: String?? = monitor.access(until: .after(SegmentFile.patience)) {
             if monitor.mine != 0 { return "this value of the segment is a party of it already; open the segment once for each party" }
             let members = census().members
             if members >= parties { return "it has all its \(parties) parties; wait until one has left" }
             toldLosses.store(losses.count, ordering: .relaxed)
-            monitor.setMine(Self.isParty | (tag &- 1) & ~Self.isParty)
+            setMine(Self.isParty | (tag &- 1) & ~Self.isParty)
             if members + 1 == parties { monitor.words.started.storeRelease(1) }
             return nil
         }
-        guard let refusal else { throw InterprocessError(.damaged, "open", monitor.object.label, "its lock is impossible; remove it") }
+        guard let refusal else {
+            guard ClaimWord.isOpen(monitor.words.word.loadAcquire()) else {
+                throw InterprocessError(.damaged, "open", monitor.object.label, "its lock is impossible; remove it")
+            }
+            throw InterprocessError(
+                .busy, "open", monitor.object.label,
+                "another process has been in the middle of coming for 5 s: it is probably stopped; let it go on, or end it")
+        }
         if let refusal { throw InterprocessError(.busy, "open", monitor.object.label, refusal) }
         hasJoined.store(true, ordering: .relaxed)
     }
 
-    private func leave() {
-        guard monitor.mine != 0 else { return }
-        monitor.setMine(0)
-        _ = endPhaseIfAllHaveCome()
-    }
+    /// If it is not counted in the lock, whoever looks next ends the phase.
+    private func leave() { monitor.giveBack({ _ in 0 }) { _ in _ = endPhaseIfAllHaveCome() } }
+
+    private func setMine(_ held: UInt32) { monitor.changeMine { _ in held } }
 
     /// A party has died: says so, before its slot is cleared.
     private static func lose(_ dead: PeerID, _ words: SynchronizationWords) {
@@ -208,13 +214,13 @@ public final class SharedBarrier: Sendable {
                 return .lost(PeerID(rawValue: losses.last) ?? PeerID(slot: 0, generation: 1))
             }
             phase = now
-            monitor.setMine(Self.isParty | tag)
+            setMine(Self.isParty | tag)
             return endPhaseIfAllHaveCome() ? .together(isLast: true) : nil
         }
     }
 
     private func withdraw() {
-        if monitor.mine == Self.isParty | tag { monitor.setMine(Self.isParty | (tag &- 1) & ~Self.isParty) }
+        if monitor.mine == Self.isParty | tag { setMine(Self.isParty | (tag &- 1) & ~Self.isParty) }
     }
 
     private func finish(_ ending: WaitEnding<Outcome?>, _ arrival: inout Arrival) throws(RendezvousError) -> Bool {

@@ -60,8 +60,11 @@ public final class SharedPermits: Sendable {
     /// The segment that they stand in, with its peers and their deaths.
     public var segment: Segment { monitor.object.segment }
 
-    /// How many units nobody holds. May have changed when it is read. O(1), O(peers) after a death.
-    public var available: Int { monitor.access { units - Int(monitor.words.taken.loadRelaxed()) } ?? 0 }
+    /// How many units nobody holds. May have changed when it is read; of 10 ms ago while another process is stopped in the middle of taking or giving. O(1), O(peers) after a death.
+    public var available: Int {
+        let taken = monitor.access(until: Monitor.shortly) { monitor.words.taken.loadRelaxed() } ?? monitor.words.taken.loadRelaxed()
+        return max(0, units - Int(taken))
+    }
 
     /// Units that somebody holds. They are given back at the end of the value, and when the process ends in any way.
     public struct Permit: ~Copyable, Sendable {
@@ -71,7 +74,7 @@ public final class SharedPermits: Sendable {
 
         fileprivate init(_ permits: SharedPermits, _ count: Int) { (self.permits, self.count) = (permits, count) }
 
-        /// Gives the units back.
+        /// Gives the units back. Never waits for another process, but for 10 ms at most for one that is stopped in the middle of taking or giving. O(1).
         public consuming func release() {}
 
         deinit { permits.giveBack(count) }
@@ -141,18 +144,15 @@ public final class SharedPermits: Sendable {
         let taken = Int(monitor.words.taken.loadRelaxed())
         guard isNext || !monitor.isSomebodyNext, taken <= units, units - taken >= count else { return false }
         // The truth first: who dies after it holds them, and the sum is made anew.
-        monitor.setMine(monitor.mine &+ UInt32(count))
+        monitor.changeMine { $0 &+ UInt32(count) }
         monitor.words.taken.storeRelease(UInt32(taken + count))
         return true
     }
 
     private func giveBack(_ count: Int) {
-        monitor.access {
-            // Less than that only if somebody wrote there who should not, which may be at any time: it is read once.
-            let mine = monitor.mine
-            let back = min(mine, UInt32(count))
-            monitor.setMine(mine - back)
-            monitor.words.taken.storeRelease(monitor.words.taken.loadRelaxed() &- back)
+        // Less than that is held only if somebody wrote there who should not.
+        monitor.giveBack({ $0 - min($0, UInt32(count)) }) { givenBack in
+            monitor.words.taken.storeRelease(monitor.words.taken.loadRelaxed() &- givenBack)
             monitor.change()
         }
     }

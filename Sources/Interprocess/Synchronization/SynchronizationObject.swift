@@ -44,6 +44,8 @@ struct SynchronizationWords: @unchecked Sendable {
     let phase: SharedUInt32
     let next: SharedUInt32
     let started: SharedUInt32
+    let givenBack: SharedUInt32
+    let givenBackSeen: SharedUInt32
     let broken: SharedUInt64
 
     init(at base: UnsafeMutableRawPointer, slots: Int) {
@@ -61,6 +63,8 @@ struct SynchronizationWords: @unchecked Sendable {
         phase = word32(\.phase)
         next = word32(\.next)
         started = word32(\.started)
+        givenBack = word32(\.given_back)
+        givenBackSeen = word32(\.given_back_seen)
         broken = unsafe SharedUInt64(at: base + Self.offset(\.broken))
     }
 
@@ -72,14 +76,22 @@ struct SynchronizationWords: @unchecked Sendable {
     private func word32(_ field: PartialKeyPath<ipc_sync>) -> SharedUInt32 { unsafe SharedUInt32(at: base + Self.offset(field)) }
     private func word64(_ field: PartialKeyPath<ipc_sync>) -> SharedUInt64 { unsafe SharedUInt64(at: base + Self.offset(field)) }
 
-    /// What the peer in this slot of the table holds.
+    private static let slotSize = 2 * MemoryLayout<UInt64>.stride
+
+    /// What the peer in this slot of the table has taken, for as long as it holds anything. See ``Holdings``.
     func slot(_ index: Int) -> SharedUInt64 {
         precondition((0..<slots).contains(index))
-        return unsafe SharedUInt64(at: base + Self.size + index * MemoryLayout<UInt64>.stride)
+        return unsafe SharedUInt64(at: base + Self.size + index * Self.slotSize)
+    }
+
+    /// What it has given back of that without the lock.
+    func givenBack(_ index: Int) -> SharedUInt64 {
+        precondition((0..<slots).contains(index))
+        return unsafe SharedUInt64(at: base + Self.size + index * Self.slotSize + MemoryLayout<UInt64>.stride)
     }
 
     /// Bytes before the value.
-    static func valueOffset(slots: Int) -> Int { (size + slots * MemoryLayout<UInt64>.stride + alignment - 1) / alignment * alignment }
+    static func valueOffset(slots: Int) -> Int { (size + slots * slotSize + alignment - 1) / alignment * alignment }
 
     fileprivate func rawByte(_ offset: Int) -> UInt8 { unsafe base.load(fromByteOffset: offset, as: UInt8.self) }
 
@@ -297,8 +309,7 @@ final class SynchronizationObject: Sendable {
         case .readWriteLock where words.writer.loadAcquire() == peer.rawValue: return .lock
         default:
             guard hasSlots, peer.slot < words.slots else { return [] }
-            let slot = words.slot(peer.slot).loadAcquire()
-            guard UInt32(truncatingIfNeeded: slot) == peer.rawValue, slot >> 32 != 0 else { return [] }
+            guard Holdings(words, peer.slot).held(by: peer) != 0 else { return [] }
             switch kind {
             case .permits: return .permits
             case .readWriteLock: return .lock
@@ -315,8 +326,13 @@ extension SynchronizationWords {
 
     /// Takes away what a maker that died may have left.
     fileprivate func clear() {
-        for word in [word, heir, inconsistent, changes, taken, deathsSeen, writer, phase, next, started] { word.storeRelaxed(0) }
+        for word in [word, heir, inconsistent, changes, taken, deathsSeen, writer, phase, next, started, givenBack, givenBackSeen] {
+            word.storeRelaxed(0)
+        }
         broken.storeRelaxed(0)
-        for index in 0..<slots { slot(index).storeRelaxed(0) }
+        for index in 0..<slots {
+            slot(index).storeRelaxed(0)
+            givenBack(index).storeRelaxed(0)
+        }
     }
 }

@@ -48,27 +48,8 @@ extension SyncSuite {
             let calls = try Calls(scene.place)
             let watch = try HangWatch("scribbling")
             defer { watch.end() }
-            // Giving back has no deadline: it would sleep for ever on a word that looks like a living peer's claim, since nobody wakes it after overwriting that (CAVEATS). Now somebody does.
-            let segment = try #require(scene.place.segment)
-            let isOver = Flag()
-            defer { isOver.raise() }
-            try startServiceThread(named: "waker") {
-                while !isOver.isRaised {
-                    unsafe segment.withBytes { bytes in
-                        for object in 0..<10 { _ = unsafe Futex.wake(bytes.baseAddress! + object * SyncPlace.stride + 64) }
-                    }
-                    sleepThread(for: .milliseconds(100))
-                }
-            }
             try callWhileScribbled("synchronization objects", calls.all, eachRound: 150, watch: watch) {
                 try scene.start("sync-scribble", "\($0)")
-            }
-            watch.step("the end")
-            // What gives back has no deadline, the end of a party's value included: a claim that looks like a living peer's would hold it up for ever.
-            for object in 0..<10 {
-                unsafe try #require(scene.place.segment).withBytes { bytes in
-                    unsafe SharedUInt32(at: bytes.baseAddress! + object * SyncPlace.stride + 64).storeRelease(ClaimWord.free)
-                }
             }
         }
     }

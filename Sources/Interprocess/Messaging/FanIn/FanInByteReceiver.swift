@@ -76,6 +76,9 @@ public struct FanInByteReceiver: ~Copyable, @unchecked Sendable {
         return try deliver(await lanes.suspend(until: deadline), copyOf)?.get()
     }
 
+    /// Copies of the messages as a sequence, which takes the receiver over; as ``FanInReceiver/messages()``.
+    public consuming func messages() -> some AsyncSequence<[UInt8], ReceiveError> { MessageSequence(self) }
+
     /// The next message of the lane that is taken from, as long as it is this lane's turn. What else stands there is the round's business.
     private func nextInTurn() -> FanInLanes.Found? {
         guard let core = unsafe current, unsafe Int64(bitPattern: limit &- core.pointee.position) > 0,
@@ -98,6 +101,10 @@ public struct FanInByteReceiver: ~Copyable, @unchecked Sendable {
             return unsafe core.pointee.deliver(bytes, headerSize, body)
         }
     }
+}
+
+extension FanInByteReceiver: MessageSource {
+    mutating func nextMessage() async throws(ReceiveError) -> [UInt8]? { try await receive() }
 }
 
 extension QueueReceiverCore {

@@ -146,6 +146,14 @@ public struct FanInReceiver<Element: Shareable>: ~Copyable, @unchecked Sendable 
         guard try enter(await lanes.suspend(until: deadline)) else { return nil }
         return takeFromBatch()
     }
+
+    /// The messages as a sequence, which takes the receiver over: it ends when every sender that has come has closed, and throws ``ReceiveError/peerDied(_:)`` when one has died. To go on with the others
+    /// after a death, call ``receive(until:)`` instead.
+    public consuming func messages() -> some AsyncSequence<Element, ReceiveError> { MessageSequence(self) }
+}
+
+extension FanInReceiver: MessageSource {
+    mutating func nextMessage() async throws(ReceiveError) -> Element? { try await receive() }
 }
 
 extension FanInLanes {

@@ -119,7 +119,7 @@ public struct ByteSubscriber: ~Copyable, @unchecked Sendable {
     }
 
     /// Copies of the messages as a sequence, which takes the subscriber over; as ``Subscriber/messages()``.
-    public consuming func messages() -> TopicByteMessages { TopicByteMessages(self) }
+    public consuming func messages() -> some AsyncSequence<TopicMessage<[UInt8]>, SubscriptionError> { MessageSequence(self) }
 
     private func sample(_ hold: ChunkHold) throws(SubscriptionError) -> ByteSample {
         let size: Int

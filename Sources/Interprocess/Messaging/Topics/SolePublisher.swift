@@ -205,8 +205,8 @@ struct SolePublisher: @unchecked Sendable {
     // MARK: Publishing
 
     /// Whether this is still the publisher: a forked child's word is zero.
-    @inline(__always) var isClaimed: Bool { claimWord.loadRelaxed() == claim }
-    @inline(__always) var isFinished: Bool { finishedWord.loadRelaxed() != 0 }
+    @inline(__always) var isClaimed: Bool { mutating get { claimWord.loadRelaxed() == claim } }
+    @inline(__always) var isFinished: Bool { mutating get { finishedWord.loadRelaxed() != 0 } }
 
     /// Whether all lossless subscribers have read the message whose place the next one takes.
     @inline(__always)
@@ -225,7 +225,7 @@ struct SolePublisher: @unchecked Sendable {
 
     /// Whether the next message can be published at once without a look at anybody else.
     @inline(__always)
-    var isQuicklyOpen: Bool { joinsWord.loadAcquire() == joins && ticket < limit && isClaimed && !isFinished }
+    var isQuicklyOpen: Bool { mutating get { joinsWord.loadAcquire() == joins && ticket < limit && isClaimed && !isFinished } }
 
     /// A chunk to fill, if there is one at hand that needs no memory.
     @inline(__always)
@@ -237,7 +237,7 @@ struct SolePublisher: @unchecked Sendable {
 
     /// Where the next message is to be written. ``publishQuickly()`` follows, or nothing.
     @inline(__always)
-    func quickPlace() -> UnsafeMutableRawPointer? {
+    mutating func quickPlace() -> UnsafeMutableRawPointer? {
         guard freeHead < freeEnd, isQuick, isQuicklyOpen else { return nil }
         return unsafe bytes + Int(free[freeHead]) &* stride
     }

@@ -40,7 +40,7 @@ extension Subscriber {
     /// ```swift
     /// for try await reading in subscriber.messages() { show(reading.message, reading.missed) }
     /// ```
-    public consuming func messages() -> TopicMessages<Element> { TopicMessages(self) }
+    public consuming func messages() -> some AsyncSequence<TopicMessage<Element>, SubscriptionError> { MessageSequence(self) }
 }
 
 /// A message of a topic, with its number.
@@ -52,63 +52,16 @@ public struct TopicMessage<Message: Sendable>: Sendable {
     public let missed: UInt64
 }
 
-/// The messages of a topic as an asynchronous sequence; see ``Subscriber/messages()``. It stays in the task that made it.
-public struct TopicMessages<Message: Shareable>: AsyncSequence {
-    public typealias Element = TopicMessage<Message>
-    public typealias Failure = SubscriptionError
-
-    private let box: Box
-
-    /// A sequence is copied, a subscriber is not.
-    fileprivate final class Box {
-        var subscriber: Subscriber<Message>
-        init(_ subscriber: consuming Subscriber<Message>) { self.subscriber = subscriber }
-    }
-
-    init(_ subscriber: consuming Subscriber<Message>) { box = Box(subscriber) }
-
-    public func makeAsyncIterator() -> Iterator { Iterator(box: box) }
-
-    public struct Iterator: AsyncIteratorProtocol {
-        fileprivate let box: Box
-
-        public mutating func next() async throws(SubscriptionError) -> TopicMessage<Message>? {
-            guard let message = try await box.subscriber.receive() else { return nil }
-            return TopicMessage(message: message, sequence: box.subscriber.lastSequence ?? 0, missed: box.subscriber.lastMissed)
-        }
-
-        public mutating func next(isolation actor: isolated (any Actor)?) async throws(SubscriptionError) -> TopicMessage<Message>? {
-            try await next()
-        }
+extension Subscriber: MessageSource {
+    mutating func nextMessage() async throws(SubscriptionError) -> TopicMessage<Element>? {
+        guard let message = try await receive() else { return nil }
+        return TopicMessage(message: message, sequence: lastSequence ?? 0, missed: lastMissed)
     }
 }
 
-/// Copies of the messages of a topic of bytes as an asynchronous sequence; see ``ByteSubscriber/messages()``.
-public struct TopicByteMessages: AsyncSequence {
-    public typealias Element = TopicMessage<[UInt8]>
-    public typealias Failure = SubscriptionError
-
-    private let box: Box
-
-    fileprivate final class Box {
-        var subscriber: ByteSubscriber
-        init(_ subscriber: consuming ByteSubscriber) { self.subscriber = subscriber }
-    }
-
-    init(_ subscriber: consuming ByteSubscriber) { box = Box(subscriber) }
-
-    public func makeAsyncIterator() -> Iterator { Iterator(box: box) }
-
-    public struct Iterator: AsyncIteratorProtocol {
-        fileprivate let box: Box
-
-        public mutating func next() async throws(SubscriptionError) -> TopicMessage<[UInt8]>? {
-            guard let message = try await box.subscriber.receive() else { return nil }
-            return TopicMessage(message: message, sequence: box.subscriber.lastSequence ?? 0, missed: box.subscriber.lastMissed)
-        }
-
-        public mutating func next(isolation actor: isolated (any Actor)?) async throws(SubscriptionError) -> TopicMessage<[UInt8]>? {
-            try await next()
-        }
+extension ByteSubscriber: MessageSource {
+    mutating func nextMessage() async throws(SubscriptionError) -> TopicMessage<[UInt8]>? {
+        guard let message = try await receive() else { return nil }
+        return TopicMessage(message: message, sequence: lastSequence ?? 0, missed: lastMissed)
     }
 }
