@@ -16,8 +16,12 @@ extension SyncSuite {
 
         /// Runs `body` in the lock of `monitor`, which is another peer's than the one that calls.
         private func inLock(_ monitor: Monitor, _ body: () throws -> Void) throws {
-            let before = try #require(monitor.enterFree())
-            defer { monitor.leave(before) }
+            var before: UInt32?
+            try eventuallyBlocking("nobody else is in it") {
+                before = monitor.enterFree()
+                return before != nil
+            }
+            defer { if let before { monitor.leave(before) } }
             try body()
         }
 
