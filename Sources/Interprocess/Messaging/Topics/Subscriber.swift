@@ -78,6 +78,11 @@ public struct Subscriber<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// - Throws: ``SubscriptionError`` `deadline`, `detached`, `damaged`.
     @inlinable
     public mutating func receive(until deadline: Deadline = .never) throws(SubscriptionError) -> Element? {
+        if let place = unsafe core.quickPlace() {
+            let message = unsafe place.load(as: Element.self)
+            core.advance()
+            return message
+        }
         while true {
             guard let place = try core.next(strategy, until: deadline) else { return nil }
             if let message = copy(place) { return message }
@@ -139,6 +144,7 @@ public struct Subscriber<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// - Throws: ``SubscriptionError`` `tooManySamples` beyond ``TopicOptions/maximumHeld``, `deadline`, `detached`, `damaged`.
     @inlinable
     public mutating func take(until deadline: Deadline = .never) throws(SubscriptionError) -> Sample<Element>? {
+        if let hold = core.takeQuickly() { return Sample(core.topic, hold) }
         guard let hold = try core.take(strategy, until: deadline) else { return nil }
         return Sample(core.topic, hold)
     }

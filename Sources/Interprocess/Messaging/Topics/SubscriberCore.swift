@@ -2,7 +2,7 @@ import InterprocessSystem
 import Synchronization
 
 /// What a subscriber remembers, and how it reads; see decision record 0009.
-@frozen @usableFromInline
+@frozen @safe @usableFromInline
 struct SubscriberCore: @unchecked Sendable {
     @usableFromInline let topic: TopicCore
     let mode: SubscriptionMode
@@ -18,10 +18,20 @@ struct SubscriberCore: @unchecked Sendable {
     /// How often in a row it was overtaken.
     private var overtaken = 0
 
+    // What is looked at with each message.
+    private let log: TopicLog
+    private let bytes: UnsafeMutableRawPointer
+    private let stride: Int
+    private let chunks: Int
+    private let cursorWord: SharedUInt64
+
     private init(_ topic: TopicCore, _ mode: SubscriptionMode) {
         (self.topic, self.mode) = (topic, mode)
         cursor = 0
         protected = .max
+        log = topic.log
+        unsafe bytes = topic.bytes(0)
+        (stride, chunks, cursorWord) = (topic.shape.messageSize, topic.shape.chunks, topic.record.cursor)
         topic.record.missed.storeRelaxed(0)
     }
 
@@ -133,6 +143,30 @@ struct SubscriberCore: @unchecked Sendable {
     /// Tries in one look; then the deadline is looked at, and others run.
     private static let mostOvertaken = 64
 
+    /// Where the next message stands, if it is there and cannot go before the cursor has moved. ``advance()`` follows, or nothing.
+    @usableFromInline
+    mutating func quickPlace() -> UnsafeMutableRawPointer? {
+        guard let chunk = quickChunk() else { return nil }
+        return unsafe bytes + chunk &* stride
+    }
+
+    @inline(__always)
+    private mutating func quickChunk() -> Int? {
+        let seen = log.entry(cursor).loadAcquire()
+        // In the lap of the cursor only the lowest bits are left, and these are the chunk's number, plus 1.
+        let chunk = Int(bitPattern: UInt(seen &- LogEntry.unused(lap: log.lap(cursor)).word)) &- 1
+        return cursor >= protected && UInt(bitPattern: chunk) < UInt(bitPattern: chunks) ? chunk : nil
+    }
+
+    /// The next message of a topic of one publisher, held while the subscriber goes on, if it is there and cannot go before the cursor has moved, and one more can be held.
+    @usableFromInline
+    mutating func takeQuickly() -> ChunkHold? {
+        guard topic.isSole, let chunk = quickChunk(), let held = topic.holds.begin(chunk) else { return nil }
+        let (sequence, missed) = (nextSequence, gap)
+        advance()
+        return unsafe ChunkHold(chunk: chunk, sequence: sequence, missed: missed, bytes: bytes + chunk &* stride, place: held)
+    }
+
     /// Goes on to a message that is still there.
     private mutating func goOn() throws(QueueDamage) {
         // Nobody replaces what a lossless subscriber has not read, but for the first one of its history.
@@ -205,7 +239,7 @@ struct SubscriberCore: @unchecked Sendable {
         gap = 0
         overtaken = 0
         cursor &+= 1
-        topic.record.cursor.storeRelease(cursor)
+        cursorWord.storeRelease(cursor)
         if mode == .lossless { topic.cursorHasMoved(to: cursor) }
     }
 

@@ -32,7 +32,7 @@ struct LogEntry: Equatable, Sendable {
 /// **Memory order** `SYNC log.publish`: the publisher's compare-exchange ⇄ acquire by who reads the entry.
 /// **Progress** lock-free.
 /// **Source** decision record 0009.
-@safe
+@frozen @safe @usableFromInline
 struct TopicLog: @unchecked Sendable {
     private let base: UnsafeMutableRawPointer
     private let shift: UInt64
