@@ -129,15 +129,17 @@ final class Monitor: Sendable {
     }
 
     /// Does something in the lock, for calls that wait for nothing but the lock. Nil: the object is not there any more, or the deadline has passed.
+    ///
+    /// - Parameter deadline: not looked at, and no clock read, if nobody is in the lock.
     @discardableResult
-    func access<R>(until deadline: Deadline, _ body: () -> R) -> R? {
+    func access<R>(until deadline: @autoclosure () -> Deadline, _ body: () -> R) -> R? {
         if let before = enterFree() {
             let result = body()
             leave(before)
             return result
         }
         var call = WaitingCall(maySleep: true)
-        let ending = WaitingCall.block(.adaptive, until: deadline, &call) { lock.look(&$0, isMine: { false }) }
+        let ending = WaitingCall.block(.adaptive, until: deadline(), &call) { lock.look(&$0, isMine: { false }) }
         switch ending {
         case .done(.free): remake(isAbandoned: false)
         case .done(.abandoned): remake(isAbandoned: true)
