@@ -159,18 +159,7 @@ private func stormPublishing(_ process: Bystander, _ who: Int) throws {
             // Then it is another's turn.
             for _ in 0..<2000 where !process.isOver {
                 number += 1
-                let message = Numbered(UInt64(who) << 32 | number)
-                site.ledger[Mark.intent + who] += 1
-                let isLate = try isTopicLate {
-                    if number % 3 == 0 {
-                        var loan = try publisher.loan()
-                        loan.message = message
-                        try publisher.publish(&loan, until: .after(.milliseconds(20)))
-                    } else {
-                        try publisher.publish(message, until: .after(.milliseconds(20)))
-                    }
-                }
-                if isLate { site.undone(who) } else { site.ledger[Mark.done + who] += 1 }
+                try stormPublish(&publisher, site, who, number)
             }
         }
         if !isMine { sleepThread(for: .microseconds(200)) }
@@ -179,48 +168,9 @@ private func stormPublishing(_ process: Bystander, _ who: Int) throws {
 
 private func stormReceiving(_ process: Bystander, _ mode: SubscriptionMode, holding: Bool) throws {
     var subscriber = try openOneSubscriber(process.site, mode, lasting: true, capacity: 16)
-    func check(_ message: Numbered, _ sequence: UInt64, _ next: UInt64, _ missed: UInt64) throws {
-        try Violation.unless(message.isWhole(message.number), "message \(message.number) is torn")
-        try Violation.unless(
-            sequence == next + missed && (mode == .lossy || missed == 0),
-            "message \(sequence) came where \(next) was the next, with \(missed) missed")
-    }
-    while !process.isOver {
-        let next = subscriber.nextSequence
-        _ = try isTopicLate {
-            if holding {
-                guard let sample = try subscriber.take(until: .after(.milliseconds(20))) else { throw Violation("the topic has ended") }
-                let message = sample.message
-                try check(message, sample.sequence, next, sample.missed)
-                let following = subscriber.nextSequence
-                if let other = try subscriber.tryReceive() {
-                    try check(other, subscriber.lastSequence ?? 0, following, subscriber.lastMissed)
-                }
-                let again = sample.message
-                try Violation.unless(
-                    again.number == message.number && again.isWhole(message.number),
-                    "message \(message.number) has changed while it was held")
-            } else {
-                guard let message = try subscriber.receive(until: .after(.milliseconds(20))) else { throw Violation("the topic has ended") }
-                try check(message, subscriber.lastSequence ?? 0, next, subscriber.lastMissed)
-            }
-        }
-    }
+    try stormReceive(process, &subscriber, holding: holding)
 }
 
 private func stormJoining(_ process: Bystander) throws {
-    while !process.isOver {
-        var subscriber = try openOneSubscriber(process.site, .lossless, history: .all, lasting: true, capacity: 16)
-        for _ in 0..<20 {
-            for _ in 0..<20 {
-                let next = subscriber.nextSequence
-                guard let message = try subscriber.tryReceive() else { break }
-                try Violation.unless(message.isWhole(message.number), "message \(message.number) is torn")
-                // But for the first one, which may be just going.
-                try Violation.unless(
-                    (next...next + 1).contains(subscriber.lastSequence ?? 0), "message \(subscriber.lastSequence ?? 0) after \(next)")
-            }
-            try subscriber.rejoin(history: .last(3))
-        }
-    }
+    try stormJoin(process) { try openOneSubscriber(process.site, .lossless, history: .all, lasting: true, capacity: 16) }
 }

@@ -119,15 +119,8 @@ final class TopicOneEnds {
     }
 }
 
-/// Waits for one message.
 private func sleeper(_ index: Int, _ mode: SubscriptionMode) -> @Sendable (Bystander) throws -> Void {
-    { process in
-        var subscriber = try openOneSubscriber(process.site, mode)
-        try process.sleeping(index) {
-            guard let message = try subscriber.receive() else { throw Violation("the topic has ended") }
-            try Violation.unless(message.isWhole(message.number), "message \(message.number) is torn")
-        }
-    }
+    topicSleeper(index) { try openOneSubscriber($0, mode) }
 }
 
 private let third: @Sendable (Bystander) throws -> Void = { third in
@@ -168,18 +161,7 @@ private func publishing(
         var publisher = try openOnePublisher(victim.site)
         var lossless = try openOneSubscriber(victim.site, .lossless)
         var lossy = try openOneSubscriber(victim.site, .lossy)
-        func all(_ deadline: Deadline) {
-            for number in 0..<2 as Range<UInt64> {
-                try? publisher.publish(Numbered(number), until: deadline)
-                _ = try? lossless.tryReceive()
-            }
-            if var loan = try? publisher.loan(until: deadline) { try? publisher.publish(&loan, until: deadline) }
-            _ = try? lossless.take(until: deadline)
-            _ = try? lossy.take(until: deadline)
-            _ = try? lossy.tryReceive()
-            try? lossless.rejoin(history: .all)
-            _ = publisher.statistics
-        }
+        func all(_ deadline: Deadline) { useTopic(&publisher, &lossless, &lossy, until: deadline) }
         all(.now)
         try victim.step { all(victim.deadline == .never ? .shortly : victim.deadline) }
     }
@@ -191,16 +173,7 @@ private let publish = publishing("topic.one.publish", "the publisher of a topic 
 }.with(sleepers: [sleeper(0, .lossless), sleeper(1, .lossy)])
 
 private let loan = publishing("topic.one.publish.loan", "the publisher with loans, which writes in place") {
-    publisher, message, deadline in
-    let unused = try publisher.loan()
-    var loan = try publisher.loan()
-    loan.message = message
-    try publisher.publish(&loan, until: deadline)
-    unused.giveBack()
-    _ = try publisher.publish(until: .now) { (message: inout Numbered) throws(Violation) in
-        message.number = 9
-        throw Violation("not published")
-    }
+    try publishInPlace(&$0, $1, until: $2)
 }
 
 /// Becomes the publisher, publishes enough to look at what is held, and closes.
@@ -245,32 +218,13 @@ private func subscribing(
     }
 }
 
-private func check(_ message: Numbered) throws {
-    try Violation.unless(message.isWhole(message.number), "message \(message.number) is torn")
+private let receiveLossless = subscribing("topic.one.receive", "a lossless subscriber", .lossless, messages: 2) {
+    try receiveAndTake(&$0)
 }
 
-private let receiveLossless = subscribing("topic.one.receive", "a lossless subscriber", .lossless, messages: 2) { subscriber in
-    if let message = try subscriber.tryReceive() { try check(message) }
-    if let message = try subscriber.tryTake() { try check(message.message) }
-}
+private let receiveLossy = subscribing("topic.one.receive.lossy", "a lossy subscriber", .lossy, messages: 6) { try receiveAndLook(&$0) }
 
-private let receiveLossy = subscribing("topic.one.receive.lossy", "a lossy subscriber", .lossy, messages: 6) { subscriber in
-    if let message = try subscriber.tryReceive() { try check(message) }
-    _ = try isTopicLate {
-        guard let result = try subscriber.receive(until: .now, { (message: borrowing Numbered) in message.isWhole(message.number) }) else {
-            return
-        }
-        try Violation.unless(result.get(), "a message is torn")
-    }
-}
-
-private let take = subscribing("topic.one.take", "a lossy subscriber that holds two messages", .lossy, messages: 6) { subscriber in
-    guard let first = try subscriber.tryTake() else { return }
-    guard let second = try subscriber.tryTake() else { return }
-    _ = try subscriber.tryReceive()
-    first.release()
-    try check(second.message)
-}
+private let take = subscribing("topic.one.take", "a lossy subscriber that holds two messages", .lossy, messages: 6) { try takeTwo(&$0) }
 
 private let join = subscribing("topic.one.join", "a process that subscribes anew", .lossless, messages: 2) { subscriber in
     try subscriber.rejoin(history: .all)

@@ -7,15 +7,8 @@ let topicScenarios: [Scenario] =
     [publish, loan, publishFull, receiveLossless, receiveLossy, take, sleep, giveUp, join, close, bytes, repairChain]
     + topicConcurrentScenarios
 
-/// Waits for one message.
 private func sleeper(_ index: Int, _ mode: SubscriptionMode) -> @Sendable (Bystander) throws -> Void {
-    { process in
-        var subscriber = try openTopicSubscriber(process.site, mode)
-        try process.sleeping(index) {
-            guard let message = try subscriber.receive() else { throw Violation("the topic has ended") }
-            try Violation.unless(message.isWhole(message.number), "message \(message.number) is torn")
-        }
-    }
+    topicSleeper(index) { try openTopicSubscriber($0, mode) }
 }
 
 private let third: @Sendable (Bystander) throws -> Void = { third in
@@ -55,17 +48,7 @@ private func publishing(
         var publisher = try openTopicPublisher(victim.site)
         var lossless = try openTopicSubscriber(victim.site, .lossless)
         var lossy = try openTopicSubscriber(victim.site, .lossy)
-        func all(_ deadline: Deadline) {
-            for number in 0..<2 as Range<UInt64> {
-                try? publisher.publish(Numbered(number), until: deadline)
-                _ = try? lossless.tryReceive()
-            }
-            if var loan = try? publisher.loan(until: deadline) { try? publisher.publish(&loan, until: deadline) }
-            _ = try? lossless.take(until: deadline)
-            _ = try? lossy.take(until: deadline)
-            _ = try? lossy.tryReceive()
-            try? lossless.rejoin(history: .all)
-        }
+        func all(_ deadline: Deadline) { useTopic(&publisher, &lossless, &lossy, until: deadline) }
         all(.now)
         try victim.step { all(victim.deadline == .never ? .shortly : victim.deadline) }
     }.with(sleepers: sleepers)
@@ -76,16 +59,8 @@ private let publish = publishing("topic.publish", "a publisher", sleepers: [slee
     try publisher.publish(message, until: deadline)
 }
 
-private let loan = publishing("topic.publish.loan", "a publisher with loans, which writes in place") { publisher, message, deadline in
-    let unused = try publisher.loan()
-    var loan = try publisher.loan()
-    loan.message = message
-    try publisher.publish(&loan, until: deadline)
-    unused.giveBack()
-    _ = try publisher.publish(until: .now) { (message: inout Numbered) throws(Violation) in
-        message.number = 9
-        throw Violation("not published")
-    }
+private let loan = publishing("topic.publish.loan", "a publisher with loans, which writes in place") {
+    try publishInPlace(&$0, $1, until: $2)
 }
 
 /// The victim waits for a lossless subscriber.
@@ -146,31 +121,16 @@ private func subscribing(
     }
 }
 
-private func check(_ message: Numbered) throws {
-    try Violation.unless(message.isWhole(message.number), "message \(message.number) is torn")
-}
-
 private let receiveLossless = subscribing("topic.receive", "a lossless subscriber", .lossless, messages: 2) { subscriber, _ in
-    if let message = try subscriber.tryReceive() { try check(message) }
-    if let message = try subscriber.tryTake() { try check(message.message) }
+    try receiveAndTake(&subscriber)
 }
 
 private let receiveLossy = subscribing("topic.receive.lossy", "a lossy subscriber", .lossy, messages: 6) { subscriber, _ in
-    if let message = try subscriber.tryReceive() { try check(message) }
-    _ = try isTopicLate {
-        guard let result = try subscriber.receive(until: .now, { (message: borrowing Numbered) in message.isWhole(message.number) }) else {
-            return
-        }
-        try Violation.unless(result.get(), "a message is torn")
-    }
+    try receiveAndLook(&subscriber)
 }
 
 private let take = subscribing("topic.take", "a lossy subscriber that holds two messages", .lossy, messages: 6) { subscriber, _ in
-    guard let first = try subscriber.tryTake() else { return }
-    guard let second = try subscriber.tryTake() else { return }
-    _ = try subscriber.tryReceive()
-    first.release()
-    try check(second.message)
+    try takeTwo(&subscriber)
 }
 
 /// The victim sleeps until there is a message.
