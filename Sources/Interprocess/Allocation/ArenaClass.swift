@@ -1,0 +1,104 @@
+/// What a heap knows of its slabs of one class.
+@safe
+struct ArenaClass {
+    /// The current slab; -1: none.
+    private(set) var page = -1
+    private(set) var first: UInt64 = 0
+    private(set) var slab: ArenaSlab?
+    private(set) var word = 0
+    let size: UInt64
+    let blocks: UInt64
+    let reciprocal: UInt64
+    private let index: Int
+    /// All of them, and such as are not its any more.
+    private var own: [Int] = []
+    private var next = 0
+    /// Of them such as have free blocks, perhaps.
+    var available: [Int] = []
+    var orphanedSeen: UInt32 = .max
+
+    init(_ index: Int) {
+        self.index = index
+        size = UInt64(SizeClass.size(index))
+        blocks = UInt64(SizeClass.blocks(index))
+        reciprocal = SizeClass.reciprocal(index)
+    }
+
+    /// Takes a free block of the current word.
+    @inline(__always)
+    func take(_ memory: ArenaMemory) -> UInt64? {
+        guard let slab else { return nil }
+        let free = slab.free(word)
+        let seen = free.loadRelaxed()
+        guard seen != 0 else { return nil }
+        let bit = seen & (0 &- seen)
+        let number = UInt64(word &* 64 &+ seen.trailingZeroBitCount)
+        guard number < blocks else { return nil }
+        let held = slab.held(word)
+        held.storeRelease(held.loadRelaxed() | bit)
+        free.storeRelease(seen & ~bit)
+        return first &+ number &* size
+    }
+
+    /// Goes on to a word of the current slab that has free blocks. False if there is none.
+    mutating func findWord(_ memory: ArenaMemory) -> Bool {
+        guard let slab else { return false }
+        let count = SizeClass.words(index)
+        for step in 0..<count {
+            let candidate = word + step < count ? word + step : word + step - count
+            guard slab.free(candidate).loadRelaxed() & SizeClass.mask(candidate, blocks: Int(blocks)) != 0 else { continue }
+            word = candidate
+            return true
+        }
+        return false
+    }
+
+    /// Makes a slab current.
+    mutating func begin(_ page: Int, _ memory: ArenaMemory) {
+        self.page = page
+        first = memory.offset(ofPage: page)
+        slab = memory.slab(page)
+        word = 0
+    }
+
+    /// A slab that is new to this heap.
+    mutating func add(_ page: Int, _ memory: ArenaMemory) {
+        own.append(page)
+        begin(page, memory)
+    }
+
+    /// An own slab of which others have freed blocks, among the next so many.
+    mutating func collected(from hold: ArenaHold, atMost count: Int) -> Int? {
+        let mine = PageWord(.slab, owner: hold.index, sizeClass: index)
+        for _ in 0..<min(count, own.count) {
+            if next >= own.count { next = 0 }
+            guard next < own.count else { return nil }
+            let page = own[next]
+            guard hold.memory.page(page) == mine else {
+                own[next] = own[own.count - 1]
+                own.removeLast()
+                continue
+            }
+            next += 1
+            if hold.collect(page, index) { return page }
+        }
+        return nil
+    }
+}
+
+extension ArenaSlab {
+    /// Whether a block is free. O(words).
+    func hasFree(_ sizeClass: Int) -> Bool {
+        let blocks = SizeClass.blocks(sizeClass)
+        return (0..<SizeClass.words(sizeClass)).contains { free($0).loadAcquire() & SizeClass.mask($0, blocks: blocks) != 0 }
+    }
+
+    /// Whether all blocks are free or freed by others. O(words).
+    func seemsEmpty(_ sizeClass: Int) -> Bool {
+        let blocks = SizeClass.blocks(sizeClass)
+        return (0..<SizeClass.words(sizeClass)).allSatisfy {
+            let mask = SizeClass.mask($0, blocks: blocks)
+            return (free($0).loadAcquire() | freed($0).loadAcquire()) & mask == mask
+        }
+    }
+}
