@@ -43,11 +43,11 @@ let arenaScenarios: [Scenario] = [
         }
     },
     arena("arena.grow", "a process that makes an arena larger", isNew: true) { _, arena, step in
-        try step { _ = try arena.allocate(byteCount: 3 << 20) }
+        try step { _ = try arena.allocate(byteCount: 1_500_000) }
     },
     arena(
         "arena.trim", "a process that gives memory back, and takes it again",
-        prepare: { _, arena in for size in [100_000, 1_000_000] { try arena.free(arena.allocate(byteCount: size)) } }
+        prepare: { _, arena in for size in [100_000, 400_000] { try arena.free(arena.allocate(byteCount: size)) } }
     ) { _, arena, step in
         try step {
             try arena.trim()
@@ -59,7 +59,9 @@ let arenaScenarios: [Scenario] = [
     recovering,
 ]
 
-private let limit = 8 << 20
+private let limit = 4 << 20
+/// All words, and the bits of the slabs; not the pages.
+private let watchedBytes = 192 << 10
 private let keptSizes = [16, 100, 5000, 100_000]
 
 private func openArena(_ site: Site, lasting: Bool = false) throws -> SharedArena {
@@ -176,6 +178,7 @@ private func arena(
         third.awaitKill()
         try arena.useAll(12)
     }
+    scenario.watchedBytes = watchedBytes
     scenario.scribbled = { victim in
         let arena = try openArena(victim.site)
         try? prepare(victim.site, arena)
@@ -185,7 +188,7 @@ private func arena(
 }
 
 private func attachingArena(_ name: String, _ summary: String, isClosed: Bool) -> Scenario {
-    Scenario(name, summary, segments: ["a"]) { site in
+    var scenario = Scenario(name, summary, segments: ["a"]) { site in
         let arena = try openArena(site)
         return Survivor(prepare: { site.begin() }, meanwhile: { try arena.useAll(10) }, goOn: { try arena.checkWhole(site) })
     } victim: { victim in
@@ -205,32 +208,38 @@ private func attachingArena(_ name: String, _ summary: String, isClosed: Bool) -
         third.awaitKill()
         try arena.useAll(12)
     }
+    scenario.watchedBytes = watchedBytes
+    return scenario
 }
 
 /// Who opens the arena alone recovers what a dead process had, and is killed in that.
-private let recovering = Scenario("arena.recover", "a process that recovers a dead one's heap", segments: ["a"]) { site in
-    Survivor(
-        prepare: {
-            site.begin()
-            _ = try? site.directory.remove("a")
-        },
-        goOn: {
-            let arena = try openArena(site, lasting: true)
-            try arena.checkWhole(site)
-        })
-} dead: { dead in
-    let arena = try openArena(dead.site, lasting: true)
-    for size in [16, 100, 3000, 100_000, 200_000] { _ = try arena.allocate(byteCount: size) }
-    try publishOne(arena, 100, 1)
-    try publishOne(arena, 100_000, 2)
-    withExtendedLifetime(arena) { dead.die() }
-} victim: { victim in
-    try victim.site.warmUp()
-    let kept = Holder<SharedArena>(nil)
-    try victim.step { kept.value = try openArena(victim.site, lasting: true) }
-} third: { third in
-    let arena = try openArena(third.site, lasting: true)
-    try arena.useAll(12)
-    third.awaitKill()
-    try arena.useAll(12)
-}
+private let recovering: Scenario = {
+    var scenario = Scenario("arena.recover", "a process that recovers a dead one's heap", segments: ["a"]) { site in
+        Survivor(
+            prepare: {
+                site.begin()
+                _ = try? site.directory.remove("a")
+            },
+            goOn: {
+                let arena = try openArena(site, lasting: true)
+                try arena.checkWhole(site)
+            })
+    } dead: { dead in
+        let arena = try openArena(dead.site, lasting: true)
+        for size in [16, 100, 3000, 100_000, 200_000] { _ = try arena.allocate(byteCount: size) }
+        try publishOne(arena, 100, 1)
+        try publishOne(arena, 100_000, 2)
+        withExtendedLifetime(arena) { dead.die() }
+    } victim: { victim in
+        try victim.site.warmUp()
+        let kept = Holder<SharedArena>(nil)
+        try victim.step { kept.value = try openArena(victim.site, lasting: true) }
+    } third: { third in
+        let arena = try openArena(third.site, lasting: true)
+        try arena.useAll(12)
+        third.awaitKill()
+        try arena.useAll(12)
+    }
+    scenario.watchedBytes = watchedBytes
+    return scenario
+}()

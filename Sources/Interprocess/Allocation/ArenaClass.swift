@@ -1,11 +1,14 @@
 /// What a heap knows of its slabs of one class.
 @safe
-struct ArenaClass {
+struct ArenaClass: ~Copyable {
     /// The current slab; -1: none.
     private(set) var page = -1
-    private(set) var first: UInt64 = 0
-    private(set) var slab: ArenaSlab?
+    /// The current word of its bits, whose first block is at ``first``, of ``count``.
     private(set) var word = 0
+    /// Where that stands, with the word of held blocks behind it.
+    private(set) var current: UnsafeMutableRawPointer?
+    private var first: UInt64 = 0
+    private var count: UInt64 = 0
     let size: UInt64
     let blocks: UInt64
     let reciprocal: UInt64
@@ -26,28 +29,28 @@ struct ArenaClass {
 
     /// Takes a free block of the current word.
     @inline(__always)
-    func take(_ memory: ArenaMemory) -> UInt64? {
-        guard let slab else { return nil }
-        let free = slab.free(word)
+    func take() -> UInt64? {
+        guard let current = unsafe current else { return nil }
+        let (free, held) = (unsafe SharedUInt64(at: current), unsafe SharedUInt64(at: current + 8))
         let seen = free.loadRelaxed()
-        guard seen != 0 else { return nil }
+        let place = UInt64(truncatingIfNeeded: seen.trailingZeroBitCount)
+        // 64 if there is none.
+        guard place < count else { return nil }
         let bit = seen & (0 &- seen)
-        let number = UInt64(word &* 64 &+ seen.trailingZeroBitCount)
-        guard number < blocks else { return nil }
-        let held = slab.held(word)
         held.storeRelease(held.loadRelaxed() | bit)
         free.storeRelease(seen & ~bit)
-        return first &+ number &* size
+        return first &+ place &* size
     }
 
     /// Goes on to a word of the current slab that has free blocks. False if there is none.
     mutating func findWord(_ memory: ArenaMemory) -> Bool {
-        guard let slab else { return false }
-        let count = SizeClass.words(index)
-        for step in 0..<count {
-            let candidate = word + step < count ? word + step : word + step - count
+        guard page >= 0 else { return false }
+        let slab = memory.slab(page)
+        let words = SizeClass.words(index)
+        for step in 0..<words {
+            let candidate = word + step < words ? word + step : word + step - words
             guard slab.free(candidate).loadRelaxed() & SizeClass.mask(candidate, blocks: Int(blocks)) != 0 else { continue }
-            word = candidate
+            go(to: candidate, memory)
             return true
         }
         return false
@@ -56,9 +59,14 @@ struct ArenaClass {
     /// Makes a slab current.
     mutating func begin(_ page: Int, _ memory: ArenaMemory) {
         self.page = page
-        first = memory.offset(ofPage: page)
-        slab = memory.slab(page)
-        word = 0
+        go(to: 0, memory)
+    }
+
+    private mutating func go(to word: Int, _ memory: ArenaMemory) {
+        self.word = word
+        unsafe current = memory.slab(page).base + word * 16
+        first = memory.offset(ofPage: page) + UInt64(word) * 64 * size
+        count = min(64, blocks - UInt64(word) * 64)
     }
 
     /// A slab that is new to this heap.

@@ -25,7 +25,9 @@ final class ArenaHeap: @unchecked Sendable {
         /// Where the last free page was found.
         var cursor = 0
         var number: UInt64 = 0
-        /// Pages that went back since memory was last given to the system.
+        /// Pages that it was seen to have: perhaps there are more by now.
+        var grown: UInt64 = 0
+        /// Pages that went back since memory was last given to the system, and were not taken again.
         var released = 0
     }
 
@@ -55,8 +57,15 @@ final class ArenaHeap: @unchecked Sendable {
     // MARK: Allocating
 
     /// A block in hand.
+    @inline(__always)
     func allocate(_ size: Int, alignment: Int) throws(ArenaError) -> UInt64 {
         if size > 0, size <= ArenaUnit.largestSmall, alignment == ArenaUnit.block { return try allocate(SizeClass.of(size)) }
+        return try allocateUnusual(size, alignment)
+    }
+
+    /// Another alignment, nothing at all, or a large block.
+    @inline(never)
+    private func allocateUnusual(_ size: Int, _ alignment: Int) throws(ArenaError) -> UInt64 {
         guard size >= 0, alignment > 0, alignment.nonzeroBitCount == 1, alignment <= SegmentMapping.arenaAlignment else {
             throw .invalidSize
         }
@@ -70,7 +79,7 @@ final class ArenaHeap: @unchecked Sendable {
     @inline(__always)
     private func allocate(_ sizeClass: Int) throws(ArenaError) -> UInt64 {
         let state = unsafe classes + sizeClass
-        if let offset = unsafe state.pointee.take(memory) { return offset }
+        if let offset = unsafe state.pointee.take() { return offset }
         return try allocateSlowly(sizeClass)
     }
 
@@ -83,7 +92,7 @@ final class ArenaHeap: @unchecked Sendable {
                 try nextSlab(sizeClass)
                 continue
             }
-            if let offset = unsafe state.pointee.take(memory) { return offset }
+            if let offset = unsafe state.pointee.take() { return offset }
         }
         throw .damaged("free_held")
     }
@@ -142,7 +151,10 @@ final class ArenaHeap: @unchecked Sendable {
 
     private func claim(_ count: Int, _ alignment: Int) throws(ArenaError) -> Int? {
         let first = try unsafe pages.claim(count, alignment: alignment, from: local.pointee.cursor)
-        if let first { unsafe local.pointee.cursor = first + count }
+        if let first {
+            unsafe local.pointee.cursor = first + count
+            unsafe local.pointee.released = max(0, local.pointee.released - count)
+        }
         return first
     }
 
@@ -202,26 +214,40 @@ final class ArenaHeap: @unchecked Sendable {
 
     // MARK: Freeing
 
+    @inline(__always)
     func free(_ offset: UInt64) throws(ArenaError) {
         let place = offset &- UInt64(memory.pagesOffset)
         let page = Int(truncatingIfNeeded: place >> ArenaUnit.pageShift)
-        if place >> ArenaUnit.pageShift < UInt64(memory.grown) {
+        if unsafe place >> ArenaUnit.pageShift < local.pointee.grown {
             let raw = memory.pageWord(page).loadAcquire()
             let sizeClass = Int(raw >> 8 & 63)
             if raw & ~(63 << 8) == ownSlab, sizeClass < SizeClass.count {
                 let state = unsafe classes + sizeClass
-                let number = unsafe ((place & 0xffff) &* state.pointee.reciprocal) >> 32
+                // Pages begin at multiples of their size.
+                let inPage = offset & UInt64(ArenaUnit.page - 1)
+                let number = unsafe (inPage &* state.pointee.reciprocal) >> 32
                 let (word, bit) = (Int(number >> 6), 1 << (number & 63) as UInt64)
                 let slab = memory.slab(page)
-                let (free, held) = (slab.free(word), slab.held(word))
-                let seen = free.loadRelaxed()
-                if unsafe number &* state.pointee.size == place & 0xffff && number < state.pointee.blocks
-                    && (seen | slab.freed(word).loadRelaxed()) & bit == 0
+                let isBlock = unsafe number &* state.pointee.size == inPage && number < state.pointee.blocks
+                let isFreed = slab.freed(word & 63).loadRelaxed() & bit != 0
+                // The usual word is known without the offset: the processor need not wait for that.
+                if isBlock, !isFreed, unsafe page == state.pointee.page, unsafe word == state.pointee.word,
+                    let current = unsafe state.pointee.current
                 {
-                    free.storeRelease(seen | bit)
-                    held.storeRelease(held.loadRelaxed() & ~bit)
-                    if unsafe page != state.pointee.page { becameFree(page, sizeClass, seen, word) }
-                    return
+                    let (free, held) = (unsafe SharedUInt64(at: current), unsafe SharedUInt64(at: current + 8))
+                    let seen = free.loadRelaxed()
+                    if seen & bit == 0 {
+                        free.storeRelease(seen | bit)
+                        held.storeRelease(held.loadRelaxed() & ~bit)
+                        return
+                    }
+                } else if isBlock, !isFreed {
+                    let seen = slab.free(word).loadRelaxed()
+                    if seen & bit == 0 {
+                        slab.setFree(word, bit)
+                        if unsafe page != state.pointee.page { becameFree(page, sizeClass, seen, word) }
+                        return
+                    }
                 }
             }
         }
@@ -231,6 +257,7 @@ final class ArenaHeap: @unchecked Sendable {
     @inline(never)
     private func freeSlowly(_ offset: UInt64) throws(ArenaError) {
         try core.check()
+        unsafe local.pointee.grown = UInt64(memory.grown)
         let block = try memory.block(offset)
         try hold.free(block)
         released(block)

@@ -140,7 +140,7 @@ struct ArenaMemory: @unchecked Sendable {
     @inline(__always)
     func word64(_ offset: Int) -> SharedUInt64 { unsafe SharedUInt64(at: base + offset) }
 
-    var grownWord: SharedUInt64 { word64(controlOffset + 64) }
+    var grownWord: SharedUInt64 { word64(controlOffset &+ 64) }
     var orphaned: SharedUInt32 { unsafe SharedUInt32(at: base + controlOffset + 128) }
     var heapsUsedWord: SharedUInt32 { unsafe SharedUInt32(at: base + controlOffset + 132) }
 
