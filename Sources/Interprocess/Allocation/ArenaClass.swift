@@ -1,3 +1,15 @@
+/// The block that was allocated last, while it stands in the current word of its class: often it is the first to be freed.
+@unsafe
+struct LastBlock {
+    /// 0: none.
+    var offset: UInt64 = 0
+    var bit: UInt64 = 0
+    /// Its words of free and held blocks.
+    var words: UnsafeMutableRawPointer?
+    /// Bytes from there to the word of those that others have freed.
+    var toFreed = 0
+}
+
 /// What a heap knows of its slabs of one class.
 @safe
 struct ArenaClass: ~Copyable {
@@ -9,6 +21,7 @@ struct ArenaClass: ~Copyable {
     private(set) var current: UnsafeMutableRawPointer?
     private var first: UInt64 = 0
     private var count: UInt64 = 0
+    private var toFreed = 0
     let size: UInt64
     let blocks: UInt64
     let reciprocal: UInt64
@@ -29,7 +42,7 @@ struct ArenaClass: ~Copyable {
 
     /// Takes a free block of the current word.
     @inline(__always)
-    func take() -> UInt64? {
+    func take(_ last: inout LastBlock) -> UInt64? {
         guard let current = unsafe current else { return nil }
         let (free, held) = (unsafe SharedUInt64(at: current), unsafe SharedUInt64(at: current + 8))
         let seen = free.loadRelaxed()
@@ -39,7 +52,9 @@ struct ArenaClass: ~Copyable {
         let bit = seen & (0 &- seen)
         held.storeRelease(held.loadRelaxed() | bit)
         free.storeRelease(seen & ~bit)
-        return first &+ place &* size
+        let offset = first &+ place &* size
+        unsafe last = LastBlock(offset: offset, bit: bit, words: current, toFreed: toFreed)
+        return offset
     }
 
     /// Goes on to a word of the current slab that has free blocks. False if there is none.
@@ -66,6 +81,7 @@ struct ArenaClass: ~Copyable {
         self.word = word
         unsafe current = memory.slab(page).base + word * 16
         first = memory.offset(ofPage: page) + UInt64(word) * 64 * size
+        toFreed = ArenaUnit.freedOffset + word * 8 - word * 16
         count = min(64, blocks - UInt64(word) * 64)
     }
 

@@ -19,6 +19,7 @@ final class ArenaHeap: @unchecked Sendable {
     private let classes: UnsafeMutablePointer<ArenaClass>
     private let local: UnsafeMutablePointer<Local>
 
+    @unsafe
     private struct Local {
         /// A bit for each page: it is among the available ones of its class.
         var isAvailable: [UInt64] = []
@@ -27,6 +28,8 @@ final class ArenaHeap: @unchecked Sendable {
         var number: UInt64 = 0
         /// Pages that it was seen to have: perhaps there are more by now.
         var grown: UInt64 = 0
+        /// Forgotten before anything else than allocating from a current word and freeing is done: then the page may change hands, or the word be no longer current.
+        var last = unsafe LastBlock()
         /// Pages that went back since memory was last given to the system, and were not taken again.
         var released = 0
     }
@@ -79,12 +82,13 @@ final class ArenaHeap: @unchecked Sendable {
     @inline(__always)
     private func allocate(_ sizeClass: Int) throws(ArenaError) -> UInt64 {
         let state = unsafe classes + sizeClass
-        if let offset = unsafe state.pointee.take() { return offset }
+        if let offset = unsafe state.pointee.take(&local.pointee.last) { return offset }
         return try allocateSlowly(sizeClass)
     }
 
     @inline(never)
     private func allocateSlowly(_ sizeClass: Int) throws(ArenaError) -> UInt64 {
+        forgetLast()
         try core.check()
         let state = unsafe classes + sizeClass
         for _ in 0..<memory.limit + 64 {
@@ -92,7 +96,7 @@ final class ArenaHeap: @unchecked Sendable {
                 try nextSlab(sizeClass)
                 continue
             }
-            if let offset = unsafe state.pointee.take() { return offset }
+            if let offset = unsafe state.pointee.take(&local.pointee.last) { return offset }
         }
         throw .damaged("free_held")
     }
@@ -176,6 +180,7 @@ final class ArenaHeap: @unchecked Sendable {
     /// Gives own slabs and such without an owner back that have no allocated blocks. O(pages). Returns how many.
     @discardableResult
     func freeSlabs() -> Int {
+        forgetLast()
         var count = 0
         for page in 0..<memory.grown {
             let word = memory.page(page)
@@ -216,6 +221,27 @@ final class ArenaHeap: @unchecked Sendable {
 
     @inline(__always)
     func free(_ offset: UInt64) throws(ArenaError) {
+        if unsafe offset == local.pointee.last.offset, freeLast() { return }
+        try freeBlock(offset)
+    }
+
+    /// The block that was allocated last. False if it is free already.
+    @inline(__always)
+    private func freeLast() -> Bool {
+        let last = unsafe local.pointee.last
+        guard let words = unsafe last.words else { return false }
+        let (free, held) = (unsafe SharedUInt64(at: words), unsafe SharedUInt64(at: words + 8))
+        let freed = unsafe SharedUInt64(at: words + last.toFreed)
+        let seen = free.loadRelaxed()
+        guard unsafe (seen | freed.loadRelaxed()) & last.bit == 0 else { return false }
+        unsafe free.storeRelease(seen | last.bit)
+        unsafe held.storeRelease(held.loadRelaxed() & ~last.bit)
+        return true
+    }
+
+    private func forgetLast() { unsafe local.pointee.last = unsafe LastBlock() }
+
+    private func freeBlock(_ offset: UInt64) throws(ArenaError) {
         let place = offset &- UInt64(memory.pagesOffset)
         let page = Int(truncatingIfNeeded: place >> ArenaUnit.pageShift)
         if unsafe place >> ArenaUnit.pageShift < local.pointee.grown {
@@ -230,18 +256,7 @@ final class ArenaHeap: @unchecked Sendable {
                 let slab = memory.slab(page)
                 let isBlock = unsafe number &* state.pointee.size == inPage && number < state.pointee.blocks
                 let isFreed = slab.freed(word & 63).loadRelaxed() & bit != 0
-                // The usual word is known without the offset: the processor need not wait for that.
-                if isBlock, !isFreed, unsafe page == state.pointee.page, unsafe word == state.pointee.word,
-                    let current = unsafe state.pointee.current
-                {
-                    let (free, held) = (unsafe SharedUInt64(at: current), unsafe SharedUInt64(at: current + 8))
-                    let seen = free.loadRelaxed()
-                    if seen & bit == 0 {
-                        free.storeRelease(seen | bit)
-                        held.storeRelease(held.loadRelaxed() & ~bit)
-                        return
-                    }
-                } else if isBlock, !isFreed {
+                if isBlock, !isFreed {
                     let seen = slab.free(word).loadRelaxed()
                     if seen & bit == 0 {
                         slab.setFree(word, bit)
@@ -256,6 +271,7 @@ final class ArenaHeap: @unchecked Sendable {
 
     @inline(never)
     private func freeSlowly(_ offset: UInt64) throws(ArenaError) {
+        forgetLast()
         try core.check()
         unsafe local.pointee.grown = UInt64(memory.grown)
         let block = try memory.block(offset)
@@ -286,6 +302,7 @@ final class ArenaHeap: @unchecked Sendable {
 
     @inline(never)
     private func becameAvailable(_ page: Int, _ sizeClass: Int, isFull: Bool) {
+        forgetLast()
         if isFull, hold.giveBack(page, PageWord(.slab, owner: hold.index, sizeClass: sizeClass), else: nil) { return wentBack(1) }
         let (index, bit) = (page >> 6, 1 << UInt64(page & 63) as UInt64)
         while unsafe local.pointee.isAvailable.count <= index { unsafe local.pointee.isAvailable.append(0) }
@@ -325,6 +342,7 @@ final class ArenaHeap: @unchecked Sendable {
 
     /// Makes the link at `place` name `fresh`, in hand, instead of `old`, which is freed; 0: nothing.
     func change(_ place: UInt64, from old: UInt64, to fresh: UInt64) throws(ArenaError) {
+        forgetLast()
         try core.check()
         guard memory.isLink(place) else { throw .invalid(Offset(place), place % 8 == 0 ? .outside : .misaligned) }
         if fresh != 0 { _ = try inHand(fresh) }
