@@ -126,6 +126,7 @@ extension [String] {
                 return "done"
             } catch { return "\(error)" }
         }
+        say("free " + outcome { try arena.free(block) })
         say("allocate " + outcome { _ = try arena.allocate(byteCount: 100) })
         say("large " + outcome { _ = try arena.allocate(byteCount: 100_000) })
         say("free " + outcome { try arena.free(block) })

@@ -6,6 +6,7 @@ import SystemPackage
 final class ArenaCore: Sendable {
     let segment: Segment
     let memory: ArenaMemory
+    let trimming = TrimLock()
     private let claim: UInt32
 
     init(_ segment: Segment) throws(InterprocessError) {

@@ -41,7 +41,7 @@ final class ArenaHeap: @unchecked Sendable {
         self.core = core
         memory = core.memory
         hold = ArenaHold(core.memory, index)
-        pages = ArenaPages(hold, core.segment.file)
+        pages = ArenaPages(hold, core)
         ownSlab = PageWord(.slab, owner: index).raw
         unsafe classes = .allocate(capacity: SizeClass.count)
         for index in 0..<SizeClass.count { unsafe (classes + index).initialize(to: ArenaClass(index)) }
@@ -164,7 +164,8 @@ final class ArenaHeap: @unchecked Sendable {
 
     /// After there was no room: gives back what is free, then grows. Nil if the arena cannot hold it.
     private func claimAfterGrowing(_ count: Int, _ alignment: Int) throws(ArenaError) -> Int? {
-        if freeSlabs() >= count {
+        let isSettled = pages.settle()
+        if freeSlabs() >= count || isSettled {
             let first = try claim(count, alignment)
             if let first { return first }
         }
@@ -233,9 +234,11 @@ final class ArenaHeap: @unchecked Sendable {
         let (free, held) = (unsafe SharedUInt64(at: words), unsafe SharedUInt64(at: words + 8))
         let freed = unsafe SharedUInt64(at: words + last.toFreed)
         let seen = free.loadRelaxed()
-        guard unsafe (seen | freed.loadRelaxed()) & last.bit == 0 else { return false }
+        let heldSeen = held.loadRelaxed()
+        // Nothing is held in a forked child, which has zeroes there.
+        guard unsafe (seen | freed.loadRelaxed() | ~heldSeen) & last.bit == 0 else { return false }
         unsafe free.storeRelease(seen | last.bit)
-        unsafe held.storeRelease(held.loadRelaxed() & ~last.bit)
+        unsafe held.storeRelease(heldSeen & ~last.bit)
         return true
     }
 

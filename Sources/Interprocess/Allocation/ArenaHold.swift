@@ -230,7 +230,8 @@ struct ArenaHold: Sendable {
                 if memory.pageWord(page).compareExchange(word.raw, freeing(word.count).raw) { finish(page) }
             case .freeing: finish(page)
             case .tail: if !isCovered(page, word) { undo(page, word) }
-            case .punching: _ = memory.pageWord(page).compareExchange(word.raw, PageWord(.punched).raw)
+            // Its thread may still be at it in the kernel: nobody has the page before that is over. See ``ArenaPages/settle()``.
+            case .punching: _ = memory.pageWord(page).compareExchange(word.raw, PageWord(.punching).raw)
             default: break
             }
         }

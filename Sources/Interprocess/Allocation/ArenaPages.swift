@@ -8,9 +8,15 @@ import SystemPackage
 struct ArenaPages: Sendable {
     let hold: ArenaHold
     let file: SegmentFile
+    /// For the threads of this process: they share the file's lock.
+    private let trimming: TrimLock
     private var memory: ArenaMemory { hold.memory }
 
-    init(_ hold: ArenaHold, _ file: SegmentFile) { (self.hold, self.file) = (hold, file) }
+    init(_ hold: ArenaHold, _ core: ArenaCore) {
+        self.hold = hold
+        file = core.segment.file
+        trimming = core.trimming
+    }
 
     /// Claims `count` free pages in a row as further pages of a run that is not there yet, the first at a multiple of `alignment` pages. Looks from `start` on, and then from the beginning.
     /// Nil if there are none. O(pages).
@@ -113,8 +119,46 @@ struct ArenaPages: Sendable {
         }
     }
 
-    /// Gives the memory of all free pages back to the system. Returns the bytes. O(pages).
+    /// Gives the memory of all free pages back to the system. Returns the bytes; 0 also if another process is just at it. O(pages).
+    ///
+    /// **Death** a killed process's thread may be in the kernel and take memory away after its death was announced and its heap recovered. So its pages stay as they are until the lock is
+    /// free that it had: an open file description's, which the kernel gives back when the last call that uses the file has ended.
     func trim() throws(ArenaError) -> Int {
+        try alone { () throws(ArenaError) in
+            _ = settleAlone()
+            return try punch()
+        } ?? 0
+    }
+
+    /// Makes pages usable whose memory a dead process was taking away. Whether there were any. O(pages).
+    func settle() -> Bool {
+        guard (0..<memory.grown).contains(where: { memory.page($0) == PageWord(.punching) }) else { return false }
+        return (try? alone { () throws(ArenaError) in settleAlone() }) ?? false
+    }
+
+    private func settleAlone() -> Bool {
+        var hasAny = false
+        let left = PageWord(.punching)
+        for page in 0..<memory.grown where memory.page(page) == left {
+            if memory.pageWord(page).compareExchange(left.raw, PageWord(.punched).raw) { hasAny = true }
+        }
+        return hasAny
+    }
+
+    /// Calls `body` if nobody else is at it, in this process or another.
+    private func alone<R>(_ body: () throws(ArenaError) -> R) throws(ArenaError) -> R? {
+        try trimming.lock.withLock { (_) throws(ArenaError) -> R? in
+            let descriptor = file.descriptor
+            guard (try? FileLock.tryLock(descriptor, .exclusive, byte: Self.trimLock)) == true else { return nil }
+            defer { try? FileLock.unlock(descriptor, byte: Self.trimLock) }
+            return try body()
+        }
+    }
+
+    /// The byte whose lock it is; far behind the end of any segment.
+    private static let trimLock: Int64 = 1 << 61
+
+    private func punch() throws(ArenaError) -> Int {
         var bytes = 0
         var page = 0
         let grown = memory.grown
@@ -136,4 +180,9 @@ struct ArenaPages: Sendable {
         }
         return bytes
     }
+}
+
+/// Held by the thread of this process that gives memory back.
+final class TrimLock: Sendable {
+    let lock = Lock<Void>(())
 }

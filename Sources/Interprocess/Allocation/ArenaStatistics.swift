@@ -60,7 +60,7 @@ public struct ArenaStatistics: Sendable, Equatable {
             var step = 1
             switch word.kind {
             case .free: freePages += ArenaUnit.page
-            case .punched: returned += ArenaUnit.page
+            case .punched, .punching: returned += ArenaUnit.page
             case .slab where word.sizeClass < all.count:
                 let index = word.sizeClass
                 let count = Self.count(memory.slab(page), index)
@@ -148,6 +148,8 @@ public struct ArenaProblem: Sendable, Equatable, CustomStringConvertible {
                 let head = word.count > 0 && word.count <= page ? memory.page(page - word.count) : PageWord(.free)
                 let isCovered = (head.kind == .run || head.kind == .freeing) && head.count > word.count
                 if !isCovered, !isClaimed(word.owner) { report("page", page, "further page of no run") }
+            // Nobody's until it is certain that its dead owner is not at it any more.
+            case .punching where word.owner == nil: break
             case .freeing, .punching: if !isClaimed(word.owner) { report("page", page, "left by a heap that nobody has") }
             case nil: report("page", page, "unknown kind")
             }

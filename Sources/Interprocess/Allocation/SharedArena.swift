@@ -200,7 +200,7 @@ public final class SharedArena: Sendable {
 
     // MARK: Memory
 
-    /// Gives the memory of pages without allocated blocks back to the system. Returns the bytes. O(pages), and a system call for each stretch of free pages.
+    /// Gives the memory of pages without allocated blocks back to the system. Returns the bytes; 0 also while another process is at it. O(pages), and a system call for each stretch of free pages.
     ///
     /// By itself it is done when one allocator has let go of 64 MiB since the last time. **Death** in it: such pages have memory or not, and are free.
     /// - Throws: ``ArenaError`` `system`, `detached`.

@@ -7,7 +7,7 @@ extension LayoutTable {
         return Structure(
             name: "arena", size: MemoryLayout<A>.size,
             place:
-                "object_offset; behind it 256 arena heaps. At data_offset a page word of 8 bytes for each page; from the next multiple of 4096 on an arena slab for each page; from the next multiple of 2 MiB of the file on the pages, 64 KiB each. A page word: bits 0-2 what the page is (0 free, 1 free and without memory, 2 slab, 3 run of pages, 4 a further page of a run, 5 run that is being freed, 6 is losing its memory), 8-13 size class of a slab, 16 a run in hand, 17 a further page without memory yet, 18-26 heap and 1 (0 none), 32-63 pages of a run, or how far behind its first",
+                "object_offset; behind it 256 arena heaps. At data_offset a page word of 8 bytes for each page; from the next multiple of 4096 on an arena slab for each page; from the next multiple of 2 MiB of the file on the pages, 64 KiB each. A page word: bits 0-2 what the page is (0 free, 1 free and without memory, 2 slab, 3 run of pages, 4 a further page of a run, 5 run that is being freed, 6 is losing its memory, of no heap: until the lock of byte 2^61 is free), 8-13 size class of a slab, 16 a run in hand, 17 a further page without memory yet, 18-26 heap and 1 (0 none), 32-63 pages of a run, or how far behind its first",
             fields: [
                 field(\A.pages, "pages", "creator", "before the link", "pages of 64 KiB that it can have at most"),
                 field(

@@ -73,7 +73,7 @@ extension ArenaSuite {
             let scene = try ArenaScene()
             let arena = try scene.open()
             let process = try scene.start("arena-fork")
-            for call in ["allocate", "large", "free", "bytes", "load"] { #expect(try line(process) == "\(call) detached") }
+            for call in ["free", "allocate", "large", "free", "bytes", "load"] { #expect(try line(process) == "\(call) detached") }
             #expect(try line(process) == "parent 0")
             withExtendedLifetime(arena) {}
         }
