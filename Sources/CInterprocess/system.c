@@ -103,6 +103,9 @@ long ipc_ppoll_one(int descriptor, const void *timeout) {
 }
 long ipc_ppoll(void *items, size_t count, const void *timeout) { return result(ppoll(items, count, timeout, NULL)); }
 long ipc_pread(int descriptor, void *buffer, size_t size, int64_t offset) { return result(pread(descriptor, buffer, size, offset)); }
+long ipc_punch_hole(int descriptor, int64_t offset, int64_t count) {
+  return result(fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, count));
+}
 long ipc_pipe(int ends[2]) { return result(pipe2(ends, O_CLOEXEC)); }
 long ipc_stream_socket_pair(int ends[2]) { return result(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)); }
 long ipc_set_send_buffer(int socket, int size) { return result(setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof size)); }

@@ -112,7 +112,8 @@ public final class Victim {
     private func watchSegments() {
         for segment in scenario.segments {
             var size = 0
-            if let bytes = unsafe cl_map_file(site.path(segment).string, &size) { unsafe cl_watch(bytes, UInt64(size)) }
+            guard let bytes = unsafe cl_map_file(site.path(segment).string, &size) else { continue }
+            unsafe cl_watch(bytes, UInt64(min(size, scenario.watchedBytes)))
         }
     }
 

@@ -20,6 +20,8 @@ public struct Scenario: Sendable {
     public let summary: String
     /// The files of the site's directory that hold the shared state: they are watched for changes, and scribbled over.
     public var segments: [String]
+    /// How many bytes of each of them, from the beginning on.
+    public var watchedBytes = Int.max
     /// Whether calls of the runtime and the C library are stepped through as well. They must start no threads then.
     public var stepsIntoCalls: Bool
     /// Whether the victim's operation is a wait, in which it is killed asleep.

@@ -169,7 +169,7 @@ private func attaching(
 
 extension Site {
     /// Everything that is made on first use, the keeper's thread among it.
-    fileprivate func warmUp() throws {
+    func warmUp() throws {
         _ = try Segment.openOrCreate("warm", size: 4096, in: directory)
         try Sender<Numbered>(to: "warm-queue", capacity: 20, options: options).close()
     }

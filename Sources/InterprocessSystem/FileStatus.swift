@@ -88,6 +88,13 @@ extension FileDescriptor {
         try systemCall("posix_fallocate") { -Int(posix_fallocate(rawValue, off_t(offset), count)) }
     }
 
+    /// Gives the memory of `count` bytes from `offset` on back to the system; the file stays as long as it is, and zeroes stand there. Whoever writes there again reserves it first.
+    ///
+    /// The corresponding C function is `fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)`.
+    public func release(_ count: Int, from offset: Int) throws(Errno) {
+        try systemCall("fallocate") { Int(ipc_punch_hole(rawValue, Int64(offset), Int64(count))) }
+    }
+
     /// Sets the file's size; what is new is not reserved. The corresponding C function is `ftruncate`.
     public func setSize(_ size: Int) throws(Errno) { try systemCall("ftruncate") { resultOrErrno(ftruncate(rawValue, off_t(size))) } }
 

@@ -56,6 +56,16 @@ import Testing
         }
 
         @Test(
+            "A1 A2 A5 L3 N8 a process that allocates, frees, publishes, takes, or changes the pages of an arena, killed after any change of the shared bytes: nothing is lost, and nothing is two's",
+            arguments: [
+                ["arena.free", "arena.free-remote", "arena.run"], ["arena.replace"], ["arena.close"],
+            ])
+        func arenas(scenarios: [String]) async throws {
+            let run = try await LabProgram("crashlab", ["run"] + scenarios + ["--mode", "kill", "--every", "20000"])
+            #expect(run.status == 0 && run.text.contains(" 0 failed"), "\(run.text)")
+        }
+
+        @Test(
             "L2 L3 N8 stopped, interrupted, forked, with a thread that ends or a system call that fails: nobody is told of a death that is none, and nothing is left behind",
             arguments: ["pause", "leave", "fork", "interrupt", "fault"])
         func interrupted(mode: String) async throws {

@@ -4,6 +4,7 @@
 
 #include "benchmark_side.h"
 #include "benchmark_peers.h"
+#include "benchmark_allocate.h"
 #include "benchmark_locks.h"
 #include "benchmark_messages.h"
 

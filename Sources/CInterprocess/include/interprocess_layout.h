@@ -426,6 +426,51 @@ _Static_assert(sizeof(ipc_variable) == 32, "half a line");
 _Static_assert(offsetof(ipc_variable, takers) == 8, "takers");
 _Static_assert(offsetof(ipc_variable, next_taker) == 20, "next");
 
+// The control block of an arena. 1024 bytes; behind it a heap's words for each of IPC_ARENA_HEAPS heaps. The data: a page word of 8 bytes for each page, to the next multiple of
+// 4096; the bits of a slab for each page, to the next multiple of 2 MiB of the file; the pages of 64 KiB. Of all three that much is reserved as belongs to the first `grown` pages.
+typedef struct ipc_arena {
+  // 0: what it is; written before the segment has a name
+  uint64_t pages;           // pages that it can have at most; 1 ... IPC_ARENA_PAGES
+  uint8_t reserved0[56];
+  // 64
+  uint64_t grown;           // pages that are reserved; never fewer
+  uint8_t reserved1[56];
+  // 128
+  uint32_t orphaned;        // how often slabs have lost their owner
+  uint32_t heaps_used;      // no heap behind this number was ever claimed
+  uint8_t reserved2[376];
+  // 512
+  uint64_t roots[64];       // links
+} ipc_arena;
+#define IPC_ARENA_HEAPS 256u
+#define IPC_ARENA_PAGES 0xff0000u
+_Static_assert(sizeof(ipc_arena) == 1024, "arena control block");
+_Static_assert(offsetof(ipc_arena, grown) == 64, "grown");
+_Static_assert(offsetof(ipc_arena, orphaned) == 128, "orphaned");
+_Static_assert(offsetof(ipc_arena, roots) == 512, "roots");
+
+// A heap: who allocates, one thread at a time. 128 bytes.
+typedef struct ipc_arena_heap {
+  uint32_t claim;           // of its owner: bit 1 set, bits 2-31 as in a lock's word; 0: nobody's
+  uint32_t reserved0;
+  uint64_t intent;          // bit 0 a link is being changed, bit 1 it has been, bits 48-62 the number of the change; 0: none
+  uint64_t link;            // the offset of that link
+  uint64_t fresh;           // the block that it is to name; 0: none
+  uint64_t old;             // the block that it names and that is to be freed; 0: none
+  uint8_t reserved1[88];
+} ipc_arena_heap;
+_Static_assert(sizeof(ipc_arena_heap) == 128, "two lines");
+_Static_assert(offsetof(ipc_arena_heap, old) == 32, "old");
+
+// The bits of a slab: of block n bit n mod 64 of word n / 64. 2048 bytes.
+typedef struct ipc_arena_slab {
+  uint64_t free_held[128];  // free and held, in turns: both are the owner's
+  uint64_t freed[64];       // freed by others than the owner
+  uint8_t reserved[512];
+} ipc_arena_slab;
+_Static_assert(sizeof(ipc_arena_slab) == 2048, "half a page");
+_Static_assert(offsetof(ipc_arena_slab, freed) == 1024, "freed");
+
 // The control block of a service. 512 bytes. Behind it, in this order, each at a multiple of 64: a message ring with its `ring_size` entries of 8 bytes (the calls that
 // wait); `calls` call records; a bit for each record, in words of 4 bytes; a word of 4 bytes for each slot of the peer table: the PeerID of a server.
 typedef struct ipc_service {

@@ -79,6 +79,7 @@ extern const long ipc_call_flock, ipc_call_fcntl;
 long ipc_linkat_descriptor(int file, int directory, const char *name);  // linkat(file, "", directory, name, AT_EMPTY_PATH)
 long ipc_ppoll_one(int descriptor, const void *relative_timespec_or_null);  // for POLLIN
 long ipc_ppoll(void *pollfds, size_t count, const void *relative_timespec_or_null);
+long ipc_punch_hole(int descriptor, int64_t offset, int64_t count);  // fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
 long ipc_pread(int descriptor, void *buffer, size_t size, int64_t offset);
 long ipc_pipe(int ends[2]);                // pipe2(ends, O_CLOEXEC)
 long ipc_stream_socket_pair(int ends[2]);  // socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)

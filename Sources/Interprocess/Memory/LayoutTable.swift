@@ -31,7 +31,7 @@ package enum LayoutTable {
     package static let structures: [Structure] = [
         header, deathRecord, peerSlot, queue, queueProgress, fanIn, handoff, handoffSide, handoffSlice, synchronization,
         sharedQueue, messageRing, messageSlot, messageDrops, topic, topicChunk, topicPeer, service, call, notifierGroup, latestValue,
-        latestVersion, variable,
+        latestVersion, variable, arena, arenaHeap, arenaSlab,
     ]
 
     static func field<Root, Value>(
@@ -52,7 +52,7 @@ package enum LayoutTable {
                 field(\H.layout_version, "layout_version", creator, once, "version of this table"),
                 field(
                     \H.kind, "kind", creator, once,
-                    "1 plain segment, 2 queue, 3 handoff, 4 mutex, 5 semaphore, 6 permits, 7 condition, 8 reader-writer lock, 9 barrier, 10 latch, 11 event, 12 once, 13 latest value, 14 shared queue, 15 topic, 16 service, 17 notifier, 19 variable, 20 fan-in queue"
+                    "1 plain segment, 2 queue, 3 handoff, 4 mutex, 5 semaphore, 6 permits, 7 condition, 8 reader-writer lock, 9 barrier, 10 latch, 11 event, 12 once, 13 latest value, 14 shared queue, 15 topic, 16 service, 17 notifier, 18 arena, 19 variable, 20 fan-in queue"
                 ),
                 field(\H.fingerprint, "fingerprint", creator, once, "FNV-1a of this table's names, offsets and sizes"),
                 field(\H.segment_size, "segment_size", creator, once, "bytes of the whole file"),
@@ -97,7 +97,7 @@ package enum LayoutTable {
                 field(\D.uid, "uid", writer, order, "effective user id of the dead"),
                 field(
                     \D.held, "held", writer, order,
-                    "a bit for each kind of claim that was given back: 0 sender, 1 receiver, 2 side of a handoff, 3 lock, 4 permits, 5 party at a barrier, 6 messages, 7 calls"
+                    "a bit for each kind of claim that was given back: 0 sender, 1 receiver, 2 side of a handoff, 3 lock, 4 permits, 5 party at a barrier, 6 messages, 7 calls, 8 heaps of an arena"
                 ),
                 field(\D.noticed_ns, "noticed_ns", writer, order, "CLOCK_MONOTONIC when the repair began"),
                 field(\D.program, "program", writer, order, "program of the dead, zero-terminated"),

@@ -40,6 +40,8 @@ public struct SegmentKind: Hashable, Sendable, RawRepresentable, CustomStringCon
     public static let service = SegmentKind(rawValue: 16)
     /// Numbers that somebody is notified of.
     public static let notifier = SegmentKind(rawValue: 17)
+    /// A heap of any number of processes.
+    public static let arena = SegmentKind(rawValue: 18)
     /// A place for one value, which is there or not.
     public static let variable = SegmentKind(rawValue: 19)
     /// Messages of many senders, each with a lane of its own, to one receiver.
@@ -64,6 +66,7 @@ public struct SegmentKind: Hashable, Sendable, RawRepresentable, CustomStringCon
         case .topic: "topic"
         case .service: "service"
         case .notifier: "notifier"
+        case .arena: "arena"
         case .variable: "variable"
         case .fanIn: "fan-in queue"
         default: "object of unknown kind \(rawValue)"

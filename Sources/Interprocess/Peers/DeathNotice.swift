@@ -23,11 +23,13 @@ public struct DeathNotice: Sendable, Equatable, CustomStringConvertible {
         public static let messages = Claims(rawValue: 64)
         /// Calls that it served, or waited for.
         public static let calls = Claims(rawValue: 128)
+        /// Heaps of an arena, and the blocks that it had in hand.
+        public static let blocks = Claims(rawValue: 256)
 
         public var description: String {
             let names = [
                 (Claims.sender, "sender"), (.receiver, "receiver"), (.handoff, "side of a handoff"), (.lock, "lock"), (.permits, "permits"),
-                (.party, "party at a barrier"), (.messages, "messages"), (.calls, "calls"),
+                (.party, "party at a barrier"), (.messages, "messages"), (.calls, "calls"), (.blocks, "blocks"),
             ].filter { contains($0.0) }.map(\.1)
             return names.isEmpty ? "nothing" : names.joined(separator: ", ")
         }

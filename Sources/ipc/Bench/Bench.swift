@@ -10,7 +10,7 @@ struct Bench: ParsableCommand {
             Every case runs in fresh processes, pinned to their processors. The cases take turns in every round, so that what else the \
             machine does falls on all of them: compare figures of one run, and ratios before figures.
             """,
-        subcommands: [Queue.self, HandoffBench.self, Locks.self, Messaging.self, DeathBench.self])
+        subcommands: [Queue.self, HandoffBench.self, Locks.self, Messaging.self, Allocate.self, DeathBench.self])
 
     /// `ipc bench queue`.
     struct Queue: ParsableCommand {
@@ -40,6 +40,16 @@ struct Bench: ParsableCommand {
         @OptionGroup var options: BenchOptions
 
         func run() throws { try BenchmarkSuite.locks.runAndReport(options.settings(), options, rivals: [.boostLocks]) }
+    }
+
+    /// `ipc bench allocate`.
+    struct Allocate: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "The arena: allocating and freeing, alone and two at once, beside another shared heap and private ones.")
+
+        @OptionGroup var options: BenchOptions
+
+        func run() throws { try BenchmarkSuite.allocate.runAndReport(options.settings(), options, rivals: [.boostAllocate, .mimalloc]) }
     }
 
     /// `ipc bench messaging`.

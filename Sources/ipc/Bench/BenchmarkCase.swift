@@ -13,7 +13,7 @@ enum Metric: String, Sendable, CaseIterable {
     case wakeup
     /// One direction of a ping-pong in which both sides block.
     case `switch`
-    /// Taking and giving back, by a process alone.
+    /// Taking and giving back, allocating and freeing, by each process for itself.
     case pair
     /// Taking, counting and giving back, by two processes that do nothing else; of both together.
     case contended
@@ -129,7 +129,7 @@ struct BenchmarkSuite: Sendable {
     var comparisons: [Comparison]
 
     /// Every suite, for the worker processes, which find their case by its name.
-    static let all = [queue, handoff, locks, messaging]
+    static let all = [queue, handoff, locks, messaging, allocate]
 }
 
 /// The part of the shared memory that belongs to the mechanism. It is zero at the start of every round.

@@ -10,6 +10,8 @@ struct PeerProgram: Sendable {
     let path: FilePath?
 
     static let boostLocks = PeerProgram("Boost.Interprocess", "boost-locks")
+    static let boostAllocate = PeerProgram("Boost.Interprocess", "boost-allocate")
+    static let mimalloc = PeerProgram("mimalloc", "mimalloc-allocate")
     static let boost = PeerProgram("Boost.Interprocess", "boost-messages")
     static let zeroMQ = PeerProgram("ZeroMQ", "zeromq-messages")
     static let nng = PeerProgram("nng", "nng-messages")

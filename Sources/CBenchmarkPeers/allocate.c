@@ -1,0 +1,7 @@
+// The C library's private heap: the floor of `ipc bench allocate`.
+#include <stdlib.h>
+
+#include "benchmark_allocate.h"
+
+void bench_malloc_pair(bench_side *side) { ALLOCATE_PAIR_LOOP(side, void *, malloc, free); }
+void bench_malloc_random(bench_side *side) { ALLOCATE_RANDOM_LOOP(side, void *, malloc, free); }
