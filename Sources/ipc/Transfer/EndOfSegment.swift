@@ -8,14 +8,21 @@ final class EndOfSegment: Sendable {
         /// Weak, so that the segment ends with the queue's own value and does what it does then.
         weak var segment: Segment?
         var keepsMessages = true
+        /// Until ``EndOfSegment/set(_:keepsMessages:)``: it may have made the queue already.
+        var isOpening = true
     }
 
     private let state = Mutex(State())
 
     /// - Parameter keepsMessages: whether the queue stays if it holds messages.
-    func set(_ segment: Segment, keepsMessages: Bool) { state.withLock { $0 = State(segment: segment, keepsMessages: keepsMessages) } }
+    func set(_ segment: Segment, keepsMessages: Bool) {
+        state.withLock { $0 = State(segment: segment, keepsMessages: keepsMessages, isOpening: false) }
+    }
 
+    /// Waits while the queue is being opened, which takes 5 s where another process was stopped in that.
     func run() {
+        let opened = MonotonicInstant.now.advanced(by: .seconds(6))
+        while state.withLock({ $0.isOpening }), MonotonicInstant.now < opened { sleepThread(for: .milliseconds(1)) }
         state.withLock { state in
             guard let segment = state.segment else { return }
             if state.keepsMessages { return segment.removeNameIfLast() }
