@@ -44,9 +44,8 @@ struct HandoffTests {
         let child = try start("handoff-echo", .child)
         var shared = options
         shared.permissions = [.ownerReadWrite, .groupReadWrite]
-        let status = try await eventuallyStatus()
-        #expect(status.permissions == .ownerReadWrite)
-        #expect(status.details?.header.kind == .handoff && status.details?.peers.first?.information.pid == child.pid)
+        let status = try await eventuallyStatus(joinedBy: child.pid)
+        #expect(status.permissions == .ownerReadWrite && status.details?.header.kind == .handoff)
         var handoff = try join(.parent)
         #expect(try handoff.blockingYield(1) == 2)
         handoff.close()
@@ -56,8 +55,11 @@ struct HandoffTests {
         #expect(throws: InterprocessError.self) { _ = try Handoff.join("h", as: .parent, options: shared, until: .after(.milliseconds(1))) }
     }
 
-    private func eventuallyStatus() async throws -> ObjectStatus {
-        try await eventually("the name") { try directory.names() == ["h"] }
+    /// Its maker joins when the name is there already.
+    private func eventuallyStatus(joinedBy pid: Int32) async throws -> ObjectStatus {
+        try await eventually("the name, and who has made it") {
+            try directory.names() == ["h"] && directory.objects.status(of: "h").details?.peers.first?.information.pid == pid
+        }
         return try directory.objects.status(of: "h")
     }
 
