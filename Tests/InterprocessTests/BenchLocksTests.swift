@@ -9,26 +9,8 @@ import Testing
 
     init() throws { scratch = try TemporaryDirectory() }
 
-    /// Runs the command to its end; what it wrote to standard output.
     private func measure(_ metric: String) async throws -> [Substring] {
-        let path = scratch.path(of: "out")
-        let output = OwnedDescriptor(
-            owning: try FileDescriptor.open(path, .readWrite, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite))
-        let null = OwnedDescriptor(owning: try FileDescriptor.open(FilePath("/dev/null"), .readWrite, options: .closeOnExec))
-        var child = try ChildProcess(
-            starting: try PeerProcess.program.removingLastComponent().appending("ipc"),
-            arguments: ["bench", "locks", "--quick", "--rounds", "1", "--metric", metric, "--json", "-"],
-            descriptors: [(null.descriptor, 0), (output.descriptor, 1), (null.descriptor, 2)],
-            environment: ["INTERPROCESS_DIRECTORY": scratch.path.string])
-        var ending: ChildProcess.Ending?
-        try await eventually("the end of ipc bench locks") {
-            ending = try child.poll()
-            return ending != nil
-        }
-        #expect(ending == .exited(0))
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        let count = unsafe try buffer.withUnsafeMutableBytes { unsafe try output.descriptor.read(fromAbsoluteOffset: 0, into: $0) }
-        return String(decoding: buffer[..<count], as: UTF8.self).split(separator: "\n")
+        try await benchmarkLines(["locks", "--metric", metric], in: scratch)
     }
 
     @Test("T1 every way to lock alone is measured, and said to be that, as lines of JSON")
