@@ -66,7 +66,7 @@ extension QueueSuite {
                 } else {
                     #expect(failure == nil)
                 }
-                _ = try server.wait(pid, .seconds(5))
+                _ = try server.wait(pid, watchdog)
             }
         }
 
@@ -145,7 +145,7 @@ extension QueueSuite {
                     group.addTask {
                         var receiver = try Receiver<UInt64>(from: try ObjectName("q\(number)"), options: options)
                         var sum: UInt64 = 0
-                        while let message = try await receiver.receive(until: .after(.seconds(20))) { sum += message }
+                        while let message = try await receiver.receive(until: .after(watchdog)) { sum += message }
                         return sum
                     }
                 }

@@ -62,7 +62,7 @@ extension QueueSuite {
                     let count = Int.random(in: 0...4, using: &random)
                     let dies = Bool.random(using: &random)
                     let pid = try server.start(["queue-hold", dies ? "die" : "leave", scratch.path, "\(count)"])
-                    let ending = try server.wait(pid, .seconds(10))
+                    let ending = try server.wait(pid, watchdog)
                     #expect(ending == (dies ? "signalled 9" : "exited 0"))
                     expected += Array(repeating: "message", count: count) + [dies ? "died" : "closed"]
                 }

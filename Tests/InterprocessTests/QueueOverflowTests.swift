@@ -174,7 +174,7 @@ extension QueueSuite {
             var receiver = try Receiver<UInt64>(from: "q", capacity: 10, options: options)
             let server = try PeerServer()
             let victim = try server.start(["send-and-die", scratch.path, "q"])
-            #expect(try server.wait(victim, .seconds(20)) == "signalled 9")
+            #expect(try server.wait(victim, watchdog) == "signalled 9")
             var sender = try Sender<UInt64>(to: "q", options: options)
             for number in 0..<10_000 { try sender.send(UInt64(number)) }
             var died = 0

@@ -3,6 +3,7 @@ import Interprocess
 import InterprocessSystem
 import QueueTestSupport
 import SystemPackage
+import TestSupport
 import Testing
 
 /// The program whose processes the tests start: `IPC_TEST_PEER`, else the one that was built with the tests.
@@ -93,7 +94,7 @@ struct ProcessHoldings: Equatable, CustomStringConvertible {
 }
 
 /// Waits until `condition` holds; false after `limit`.
-func eventually(within limit: Duration = .seconds(10), _ condition: () -> Bool) -> Bool {
+func eventually(within limit: Duration = watchdog, _ condition: () -> Bool) -> Bool {
     let end = MonotonicInstant.now.advanced(by: limit)
     while !condition() {
         if MonotonicInstant.now >= end { return condition() }

@@ -127,9 +127,9 @@ private struct Storm: ~Copyable {
         guard Int.random(in: 0..<4, using: &random) > 0 else { return try check() }
         // Both must go on now: within a time that no scheduling explains.
         let (sent, received) = (record[.sent], record[.received])
-        let goesOn = eventually(within: .seconds(20)) { record.failure != nil || record[.sent] > sent && record[.received] > received }
+        let goesOn = eventually(within: watchdog) { record.failure != nil || record[.sent] > sent && record[.received] > received }
         try check()
-        guard goesOn else { throw TestFailure("no progress for 20 s") }
+        guard goesOn else { throw TestFailure("no progress for \(watchdog)") }
     }
 
     private func check() throws {
@@ -155,7 +155,7 @@ private struct Storm: ~Copyable {
     mutating func finish() throws {
         record[.stop] = 1
         for side in 0..<2 {
-            let ending = try server.wait(pids[side], .seconds(20))
+            let ending = try server.wait(pids[side], watchdog)
             try check()
             guard ending == "exited 0" else { throw TestFailure("side \(side) ended: \(ending)") }
         }

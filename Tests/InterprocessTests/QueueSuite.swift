@@ -4,6 +4,7 @@ import InterprocessSystem
 import QueueTestSupport
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 /// All tests of the 1:1 queue: one after the other, since many of them block the thread that they run on.
@@ -96,9 +97,9 @@ final class TestThread<Value: Sendable>: Sendable {
     /// What the thread returned; nil if it still runs.
     func resultNow() throws -> Value? { try result.withLock { $0 }?.get() }
 
-    /// What the thread returned, within 20 s.
+    /// What the thread returned, once it has.
     func join() throws -> Value {
-        let limit = MonotonicInstant.now.advanced(by: .seconds(20))
+        let limit = MonotonicInstant.now.advanced(by: watchdog)
         while MonotonicInstant.now < limit {
             if let value = result.withLock({ $0 }) { return try value.get() }
             sleepThread(for: .microseconds(200))
@@ -124,4 +125,4 @@ struct TestFailure: Error, CustomStringConvertible {
 }
 
 /// A deadline that no passing test reaches.
-var soon: Deadline { .after(.seconds(10)) }
+var soon: Deadline { .after(watchdog) }

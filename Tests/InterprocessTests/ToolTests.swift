@@ -52,7 +52,7 @@ import Testing
         /// Waits for the end; a signal's number is negative.
         func outcome() async throws -> Outcome {
             var ending: ChildProcess.Ending?
-            try await eventually("the end of ipc \(child.pid)", within: .seconds(60)) {
+            try await eventually("the end of ipc \(child.pid)") {
                 ending = try child.poll()
                 return ending != nil
             }

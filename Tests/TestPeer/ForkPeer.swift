@@ -2,6 +2,7 @@ import Glibc
 import Interprocess
 import InterprocessSystem
 import SystemPackage
+import TestSupport
 
 /// Commands of processes that fork while they have something open.
 let forkCommands: [String: Command] = ["fork-holder": forkHolder]
@@ -51,9 +52,9 @@ private func sayWhatIsLeft(_ segment: Segment, _ sender: inout Sender<UInt64>, _
     say("bytes \(unsafe segment.withBytes { unsafe $0.load(as: UInt64.self) }), peers \(segment.peers.count), deaths \(segment.deathCount)")
     segment.removeNameIfLast()
     say("alone \(segment.removeNameIfAlone())")
-    do throws(SendError<UInt64>) { try sender.send(99, until: .after(.seconds(10))) } catch { say("send \(error.reason)") }
+    do throws(SendError<UInt64>) { try sender.send(99, until: .after(watchdog)) } catch { say("send \(error.reason)") }
     do throws(SendError<UInt64>) { try sender.trySend(99) } catch { say("trySend \(error.reason)") }
-    do throws(SendError<Void>) { try sender.waitUntilReceived(until: .after(.seconds(10))) } catch {
+    do throws(SendError<Void>) { try sender.waitUntilReceived(until: .after(watchdog)) } catch {
         say("waitUntilReceived \(error.reason)")
     }
     say("waitForReceiver \(sender.waitForReceiver())")

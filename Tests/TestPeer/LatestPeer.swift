@@ -31,7 +31,7 @@ extension [String] {
 }
 
 /// Longer than any of these waits.
-private var patience: Deadline { .after(.seconds(30)) }
+private var patience: Deadline { .after(watchdog) }
 
 /// Writes down what goes wrong.
 private func latestWork(_ arguments: [String], _ body: (SizedLatest, QueueRecord, [String]) throws -> Void) throws {

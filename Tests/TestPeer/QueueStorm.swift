@@ -15,7 +15,7 @@ enum QueueStorm {
     }
 
     static let largestBatch = 40
-    static let patience = Duration.seconds(30)
+    static let patience = watchdog
 
     struct Setting {
         let options: QueueOptions

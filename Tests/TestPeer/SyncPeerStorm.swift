@@ -22,7 +22,7 @@ let syncStormCommands: [String: Command] = ["sync-storm": syncStorm]
 }
 
 private struct SyncWorker {
-    private static var patience: Deadline { .after(.seconds(20)) }
+    private static var patience: Deadline { .after(watchdog) }
     private static var shortly: Deadline { .after(.microseconds(500)) }
 
     private let place: SyncPlace

@@ -106,7 +106,7 @@ extension ArenaSuite {
             record[.stop] = 1
             for pid in pids {
                 var ending = "running"
-                for _ in 0..<2000 where ending == "running" { ending = try server.wait(pid, .milliseconds(10)) }
+                for _ in 0..<48_000 where ending == "running" { ending = try server.wait(pid, .milliseconds(10)) }
                 #expect(ending == "exited 0")
             }
             #expect(record.failure == nil, "\(record.failure ?? "")")

@@ -24,7 +24,7 @@ extension MessagingSuite {
             try await peer.expect("joined")
             try await peer.expect("sent")
             peer.kill()
-            try await eventually("its death is repaired", within: .seconds(100)) { receiver.segment.deathCount == 1 }
+            try await eventually("its death is repaired") { receiver.segment.deathCount == 1 }
             for number in 0..<1000 as Range<UInt64> {
                 let message = try #require(try receiver.tryReceive())
                 #expect(message.isWhole && message.number == number)
@@ -79,7 +79,7 @@ extension MessagingSuite {
             try await peer.expect("received")
             let observer = try Sender<SoakMessage>(toFanIn: "q", options: options).segment
             peer.kill()
-            try await eventually("its death is repaired", within: .seconds(100)) { observer.deathCount == 1 }
+            try await eventually("its death is repaired") { observer.deathCount == 1 }
             for number in 100..<102 as Range<UInt64> {
                 // The first call may come before the sender has looked; what it sends is there for the next receiver.
                 _ = try? first.send(SoakMessage(1, number))

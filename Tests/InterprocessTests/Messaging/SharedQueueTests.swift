@@ -184,7 +184,7 @@ struct SharedQueueTests {
         #expect(queue.statistics.waiting == count)
         peer.kill()
         // Where each message is looked for anew among all of them, this takes many minutes.
-        try await eventually("its death is told", within: .seconds(100)) { queue.segment.deathCount == 1 }
+        try await eventually("its death is told") { queue.segment.deathCount == 1 }
         #expect(queue.statistics.waiting == count)
         let first = try await queue.receive(until: deadline)
         #expect(first == 15)

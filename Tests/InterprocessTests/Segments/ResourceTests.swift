@@ -83,7 +83,7 @@ struct LeakCheck {
 /// What was open before is open now, and no more. The keeper lets go of a mapping a moment after it has answered.
 private func expectSame(_ before: ResourceCount, _ directory: TemporaryDirectory, _ what: String) {
     var now = ResourceCount.now(directory.path.string)
-    let isSame: Void? = try? eventuallyBlocking("the same resources", within: .seconds(2)) {
+    let isSame: Void? = try? eventuallyBlocking("the same resources", within: .seconds(60)) {
         now = ResourceCount.now(directory.path.string)
         return now == before
     }

@@ -61,7 +61,7 @@ extension VariableSuite {
             for (worker, pid) in pids.enumerated() {
                 var ending = "running"
                 // Whatever it waits for comes.
-                for _ in 0..<2000 where ending == "running" {
+                for _ in 0..<96_000 where ending == "running" {
                     ending = try server.wait(pid, .milliseconds(5))
                     try drain()
                     if try variable.tryPut(StormValue(mine, number + 1)) { number += 1 }
