@@ -35,15 +35,18 @@ final class Attachment: Sendable {
     func setPeer(_ peer: PeerID) { state.withLock { $0.peer = peer } }
 
     /// Hands the notices of deaths since the last call to all listeners. By the keeper.
+    ///
+    /// Nothing is said under the lock: who ends a stream may hold the runtime's lock of the task that waits for it, and wants this one in ``removeListener(_:)``.
     func announceDeaths() {
-        state.withLock { state in
-            guard table.deaths.loadAcquire() != state.seenDeaths else { return }
+        let (notices, listeners) = state.withLock { state -> ([DeathNotice], [AsyncStream<DeathNotice>.Continuation]) in
+            guard table.deaths.loadAcquire() != state.seenDeaths else { return ([], []) }
             state.echo = DeathEcho()
             let (notices, next) = table.notices(since: state.seenDeaths)
             state.seenDeaths = next
-            for notice in notices {
-                for listener in state.listeners.values { listener.yield(notice) }
-            }
+            return (notices, Array(state.listeners.values))
+        }
+        for notice in notices {
+            for listener in listeners { listener.yield(notice) }
         }
     }
 
@@ -75,14 +78,15 @@ final class Attachment: Sendable {
         }
     }
 
-    /// Tells whoever listens that peers have joined, left or died since the last call. By the keeper.
+    /// Tells whoever listens that peers have joined, left or died since the last call. By the keeper; nothing is said under the lock, as in ``announceDeaths()``.
     func announceMembership() {
-        state.withLock { state in
+        let listeners = state.withLock { state -> [AsyncStream<Void>.Continuation] in
             let now = table.membership.loadAcquire()
-            guard now != state.seenMembership else { return }
+            guard now != state.seenMembership else { return [] }
             state.seenMembership = now
-            for listener in state.membershipListeners.values { listener.yield() }
+            return Array(state.membershipListeners.values)
         }
+        for listener in listeners { listener.yield() }
     }
 
     /// An element now, and one after peers have joined, left or died; several changes may be one. Ends as ``deaths()`` does.
@@ -102,10 +106,8 @@ final class Attachment: Sendable {
     }
 
     private func removeListener(_ id: Int) {
-        state.withLock { state in
-            state.listeners[id] = nil
-            state.membershipListeners[id] = nil
-        }
+        // They end behind the lock.
+        _ = state.withLock { ($0.listeners.removeValue(forKey: id), $0.membershipListeners.removeValue(forKey: id)) }
     }
 
     /// Ends all streams.

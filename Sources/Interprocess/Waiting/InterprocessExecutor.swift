@@ -247,7 +247,8 @@ private final class WaitLoop: Sendable {
                 for some in wait.words { some.append(to: &words) }
             }
             if someEnded || waits.contains(where: { $0.isFinished }) {
-                state.withLock { $0.waits.removeAll { $0.isFinished } }
+                // What they kept mapped ends behind the lock: its end may resume tasks, which come to this lock.
+                withExtendedLifetime(waits) { state.withLock { $0.waits.removeAll { $0.isFinished } } }
                 continue
             }
             isAsleep.store(true, ordering: .sequentiallyConsistent)
