@@ -33,7 +33,14 @@ int main(int count, char **arguments) {
   auto release = [&](void *block) { heap.deallocate(block); };
   if (what.rfind("pair-", 0) == 0) ALLOCATE_PAIR_LOOP(&side, void *, allocate, release);
   else if (what.rfind("random-", 0) == 0) ALLOCATE_RANDOM_LOOP(&side, void *, allocate, release);
-  else bench_fail(&side, "boost-allocate knows no such case; build it anew with Benchmarks/Peers/build", 0);
+  else if (what.rfind("batch-", 0) == 0) ALLOCATE_BATCH_LOOP(&side, void *, allocate, release);
+  else if (what.rfind("together-", 0) == 0) ALLOCATE_TOGETHER_LOOP(&side, void *, allocate, release);
+  else if (what.rfind("pass-", 0) == 0) {
+    // The address is another one in each process.
+    auto number = [&] { return static_cast<uint64_t>(heap.get_handle_from_address(allocate(size))); };
+    auto releaseNumber = [&](uint64_t number) { release(heap.get_address_from_handle(static_cast<decltype(heap)::handle_t>(number))); };
+    ALLOCATE_PASS_LOOP(&side, number(), releaseNumber);
+  } else bench_fail(&side, "boost-allocate knows no such case; build it anew with Benchmarks/Peers/build", 0);
   bench_leave(&side);
   if (side.index == 0) bip::shared_memory_object::remove(name.c_str());
 }

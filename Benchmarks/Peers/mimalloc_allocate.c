@@ -22,6 +22,8 @@ int main(int count, char **arguments) {
   }
   if (strncmp(arguments[1], "pair-", 5) == 0) ALLOCATE_PAIR_LOOP(&side, void *, mi_malloc, mi_free);
   else if (strncmp(arguments[1], "random-", 7) == 0) ALLOCATE_RANDOM_LOOP(&side, void *, mi_malloc, mi_free);
+  else if (strncmp(arguments[1], "batch-", 6) == 0) ALLOCATE_BATCH_LOOP(&side, void *, mi_malloc, mi_free);
+  else if (strncmp(arguments[1], "together-", 9) == 0) ALLOCATE_TOGETHER_LOOP(&side, void *, mi_malloc, mi_free);
   else bench_fail(&side, "mimalloc-allocate knows no such case; build it anew with Benchmarks/Peers/build", 0);
   return 0;
 }

@@ -229,17 +229,30 @@ final class ArenaHeap: @unchecked Sendable {
     /// The block that was allocated last. False if it is free already.
     @inline(__always)
     private func freeLast() -> Bool {
+        guard let (free, held, bit) = lastInHand else { return false }
+        free.storeRelease(free.loadRelaxed() | bit)
+        held.storeRelease(held.loadRelaxed() & ~bit)
+        return true
+    }
+
+    /// The block that was allocated last leaves the hand. False if it has already.
+    @inline(__always)
+    private func keepLast() -> Bool {
+        guard let (_, held, bit) = lastInHand else { return false }
+        held.storeRelease(held.loadRelaxed() & ~bit)
+        return true
+    }
+
+    /// The words of free and held blocks, and its bit in them, of the block that was allocated last, if it is still in hand.
+    @inline(__always)
+    private var lastInHand: (free: SharedUInt64, held: SharedUInt64, bit: UInt64)? {
         let last = unsafe local.pointee.last
-        guard let words = unsafe last.words else { return false }
+        guard let words = unsafe last.words else { return nil }
         let (free, held) = (unsafe SharedUInt64(at: words), unsafe SharedUInt64(at: words + 8))
         let freed = unsafe SharedUInt64(at: words + last.toFreed)
-        let seen = free.loadRelaxed()
-        let heldSeen = held.loadRelaxed()
         // Nothing is held in a forked child, which has zeroes there.
-        guard unsafe (seen | freed.loadRelaxed() | ~heldSeen) & last.bit == 0 else { return false }
-        unsafe free.storeRelease(seen | last.bit)
-        unsafe held.storeRelease(heldSeen & ~last.bit)
-        return true
+        guard unsafe (free.loadRelaxed() | freed.loadRelaxed() | ~held.loadRelaxed()) & last.bit == 0 else { return nil }
+        return unsafe (free, held, last.bit)
     }
 
     private func forgetLast() { unsafe local.pointee.last = unsafe LastBlock() }
@@ -250,7 +263,7 @@ final class ArenaHeap: @unchecked Sendable {
         if unsafe place >> ArenaUnit.pageShift < local.pointee.grown {
             let raw = memory.pageWord(page).loadAcquire()
             let sizeClass = Int(raw >> 8 & 63)
-            if raw & ~(63 << 8) == ownSlab, sizeClass < SizeClass.count {
+            if raw & 7 == PageWord.Kind.slab.rawValue, sizeClass < SizeClass.count {
                 let state = unsafe classes + sizeClass
                 // Pages begin at multiples of their size.
                 let inPage = offset & UInt64(ArenaUnit.page - 1)
@@ -258,13 +271,21 @@ final class ArenaHeap: @unchecked Sendable {
                 let (word, bit) = (Int(number >> 6), 1 << (number & 63) as UInt64)
                 let slab = memory.slab(page)
                 let isBlock = unsafe number &* state.pointee.size == inPage && number < state.pointee.blocks
-                let isFreed = slab.freed(word & 63).loadRelaxed() & bit != 0
-                if isBlock, !isFreed {
+                if isBlock {
                     let seen = slab.free(word).loadRelaxed()
                     if seen & bit == 0 {
-                        slab.setFree(word, bit)
-                        if unsafe page != state.pointee.page { becameFree(page, sizeClass, seen, word) }
-                        return
+                        if raw & ~(63 << 8) == ownSlab {
+                            if slab.freed(word).loadRelaxed() & bit == 0 {
+                                slab.setFree(word, bit)
+                                if unsafe page != state.pointee.page { becameFree(page, sizeClass, seen, word) }
+                                return
+                            }
+                        } else if slab.freed(word).setBits(bit) & bit == 0 {
+                            // SYNC arena.freed
+                            return
+                        } else {
+                            throw .invalid(Offset(offset), .notAllocated)
+                        }
                     }
                 }
             }
@@ -332,7 +353,9 @@ final class ArenaHeap: @unchecked Sendable {
 
     // MARK: In hand, and links
 
+    @inline(__always)
     func keep(_ offset: UInt64) throws(ArenaError) {
+        if unsafe offset == local.pointee.last.offset, keepLast() { return }
         hold.keep(try inHand(offset))
     }
 

@@ -17,6 +17,8 @@ enum Metric: String, Sendable, CaseIterable {
     case pair
     /// Taking, counting and giving back, by two processes that do nothing else; of both together.
     case contended
+    /// The same by several processes for themselves, at once; of all together.
+    case together
     /// Two processes meet, both waiting for the other.
     case meeting
     /// A message that one receives and several send.
@@ -38,7 +40,7 @@ enum Metric: String, Sendable, CaseIterable {
         switch self {
         case .perMessage, .manyToOne, .manyToMany, .topic: Int(bench_messages_per_sample(UInt64(size)))
         // A pair costs little more than reading the counter; of contention there are no samples, only the whole.
-        case .pair, .contended: Int(BENCH_CHUNK)
+        case .pair, .contended, .together: Int(BENCH_CHUNK)
         default: 1
         }
     }
@@ -58,7 +60,7 @@ enum Metric: String, Sendable, CaseIterable {
     var isStream: Bool { self == .perMessage || self == .throughput || self == .topic }
 
     /// Whether the sides share the turns. Then there are no samples, only the whole, from the first beginning to the last end.
-    var isShared: Bool { self == .contended || self == .manyToOne || self == .manyToMany || self == .topic }
+    var isShared: Bool { self == .contended || self == .together || self == .manyToOne || self == .manyToMany || self == .topic }
 
     /// All of them, for people.
     static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }

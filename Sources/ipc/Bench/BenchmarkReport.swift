@@ -56,7 +56,9 @@ struct BenchmarkReport {
             if rows.contains(where: { $0.metric.isStream && $0.size >= 1024 }) {
                 number("GB/s", row.size >= 1024 && row.median > 0 ? formatted(Double(row.size) / row.median, digits: 1) : "")
             }
-            if row.metric == .contended { number("M/s", row.median > 0 ? formatted(1000 / row.median, digits: 2) : "") }
+            if row.metric == .contended || row.metric == .together {
+                number("M/s", row.median > 0 ? formatted(1000 / row.median, digits: 2) : "")
+            }
             number("ratio", ratio(of: row))
             return columns
         }
@@ -91,6 +93,7 @@ extension Metric {
         case .switch: "Switch between two blocking processes, one direction"
         case .pair: "Taking and giving back"
         case .contended: "Taking, counting and giving back by two that do nothing else"
+        case .together: "The same, by several at once, of all together"
         case .meeting: "Meeting"
         case .manyToOne: "One message from several senders to one receiver"
         case .manyToMany: "One message from several senders to several receivers"
