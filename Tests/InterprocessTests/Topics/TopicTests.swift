@@ -245,4 +245,67 @@ struct TopicTests {
         let number = try await behind.receive()
         #expect(number == 1)
     }
+
+    @Test(
+        "C5 P1 loans and messages written in place wait without a thread, and one whose task is cancelled stays a loan",
+        arguments: [TopicPublishers.any, .one])
+    func asynchronousLoans(_ kind: TopicPublishers) async throws {
+        let names = options(kind)
+        var publisher = try Publisher<Int>(to: "t", capacity: 2, options: names)
+        var bytes = try BytePublisher(to: "b", capacity: 2, maximumMessageSize: 100, options: names)
+        let numbersAreOpen = Flag(), textsAreOpen = Flag()
+        let receiver = Task { () async throws -> [Int] in
+            let numbers = try Subscriber<Int>(to: "t", options: names)
+            numbersAreOpen.raise()
+            var seen: [Int] = []
+            for try await message in numbers.messages() { seen.append(message.message) }
+            return seen
+        }
+        let reader = Task { () async throws -> [[UInt8]] in
+            let texts = try ByteSubscriber(to: "b", maximumMessageSize: 100, options: names)
+            textsAreOpen.raise()
+            var seen: [[UInt8]] = []
+            for try await message in texts.messages() { seen.append(message.message) }
+            return seen
+        }
+        try await eventually("both have joined") { numbersAreOpen.isRaised && textsAreOpen.isRaised }
+        for number in 0..<200 {
+            if number % 2 == 0 {
+                var loan = try await publisher.loan()
+                loan.message = number
+                try await publisher.publish(&loan)
+            } else {
+                try await publisher.publish { $0 = number }.get()
+            }
+            var loan = try await bytes.loan(upTo: 8)
+            loan.withMutableBytes { $0.storeBytes(of: UInt8(number), as: UInt8.self) }
+            loan.byteCount = 1
+            try await bytes.publish(&loan)
+        }
+        publisher.finish()
+        bytes.finish()
+        #expect(try await receiver.value == Array(0..<200))
+        #expect(try await reader.value == (0..<200).map { [$0] })
+        // One that waits for room.
+        var behind = try Subscriber<Int>(to: "full", capacity: 1, options: names)
+        let waiting = Task {
+            var publisher = try Publisher<Int>(to: "full", options: names)
+            try await publisher.publish(1)
+            var loan = try await publisher.loan()
+            loan.message = 2
+            do {
+                try await publisher.publish(&loan)
+                return "published"
+            } catch let error as PublishError<Void> {
+                let kept = loan.message
+                return "\(error.reason), \(kept)"
+            }
+        }
+        let watcher = try Subscriber<Int>(to: "full", .lossy, options: names)
+        try await eventually("one is published") { watcher.statistics.published == 1 }
+        waiting.cancel()
+        #expect(try await waiting.value == "cancelled, 2")
+        let number = try await behind.receive()
+        #expect(number == 1)
+    }
 }

@@ -119,13 +119,18 @@ public struct BytePublisher: ~Copyable, @unchecked Sendable {
 
     /// Publishes a message that was written in its place; as ``Publisher/publish(_:until:)-(Loan<Element>,_)``.
     public mutating func publish(_ loan: inout ByteLoan, until deadline: Deadline = .never) throws(PublishError<Void>) {
-        core.check(loan.claim, of: loan.topic, isPublished: loan.isPublished)
-        core.topic.chunks.length(loan.claim.index).storeRelaxed(UInt64(loan.byteCount))
+        prepare(loan)
         try core.publishLoan(loan.claim, strategy, until: deadline)
         loan.isPublished = true
     }
 
-    private func checkSize(_ size: Int) throws(PublishError<Void>) {
+    /// Checks that the loan is one to be published, and says how long the message is.
+    func prepare(_ loan: borrowing ByteLoan) {
+        core.check(loan.claim, of: loan.topic, isPublished: loan.isPublished)
+        core.topic.chunks.length(loan.claim.index).storeRelaxed(UInt64(loan.byteCount))
+    }
+
+    func checkSize(_ size: Int) throws(PublishError<Void>) {
         precondition(size >= 0, "the size of a message is not negative")
         guard size <= maximumMessageSize else { throw PublishError(.tooLarge(limit: maximumMessageSize), ()) }
     }

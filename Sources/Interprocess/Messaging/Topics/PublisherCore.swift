@@ -15,7 +15,7 @@ struct PublisherCore: @unchecked Sendable {
     /// Where the last search for a chunk ended.
     private var searchStart = 0
     /// Of a topic of one publisher; then nothing above is used.
-    private var sole: UnsafeMutablePointer<SolePublisher>?
+    var sole: UnsafeMutablePointer<SolePublisher>?
 
     /// - Throws: ``InterprocessError`` `busy` if the topic has one publisher at a time, and has one; `damaged`.
     init(_ topic: TopicCore, _ name: ObjectName) throws(InterprocessError) {
@@ -157,47 +157,7 @@ struct PublisherCore: @unchecked Sendable {
         }
     }
 
-    /// A chunk for a loan.
-    @usableFromInline
-    mutating func loan(_ size: Int, _ strategy: WaitStrategy, until deadline: Deadline) throws(PublishError<Void>) -> ChunkClaim {
-        if unsafe sole != nil { return try lend(size, strategy, until: deadline) }
-        guard topic.beginHolding() else { throw PublishError(.tooManyLoans(limit: topic.shape.holds), ()) }
-        switch claim(size, strategy, until: deadline) {
-        case .chunk(let claim): return claim
-        case .failed(let failure):
-            topic.endHolding()
-            throw PublishError(failure, ())
-        }
-    }
-
-    private mutating func lend(_ size: Int, _ strategy: WaitStrategy, until deadline: Deadline) throws(PublishError<Void>) -> ChunkClaim {
-        switch claim(size, strategy, until: deadline) {
-        case .failed(let failure): throw PublishError(failure, ())
-        case .chunk(var claim):
-            guard let place = unsafe sole?.pointee.lend(claim.index, topic) else {
-                keep(claim)
-                throw PublishError(.tooManyLoans(limit: topic.shape.holds), ())
-            }
-            claim.place = place
-            return claim
-        }
-    }
-
     // MARK: Publishing
-
-    /// A caller's mistakes.
-    @usableFromInline
-    func check(_ claim: ChunkClaim, of other: TopicCore?, isPublished: Bool) {
-        precondition(!isPublished, "a loan is published once")
-        let isMine = if let place = claim.place { topic.holds.isSame(place) } else { topic === other }
-        precondition(isMine, "a loan is published by the publisher that it came from")
-    }
-
-    @usableFromInline
-    mutating func publishLoan(_ claim: ChunkClaim, _ strategy: WaitStrategy, until deadline: Deadline) throws(PublishError<Void>) {
-        if let failure = publish(claim, strategy, until: deadline) { throw PublishError(failure, ()) }
-        if let place = claim.place { unsafe sole?.pointee.endLoan(place) }
-    }
 
     private enum Outcome {
         case published

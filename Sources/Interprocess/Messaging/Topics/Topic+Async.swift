@@ -14,6 +14,65 @@ extension Publisher {
             throw PublishError(failure, message)
         }
     }
+
+    /// As ``publish(until:_:)``, and suspends instead of blocking; `body` itself does not.
+    ///
+    /// - Throws: ``PublishError`` `cancelled`, or what the blocking form throws.
+    public mutating func publish<R, E: Error>(
+        until deadline: Deadline = .never, _ body: (inout Element) throws(E) -> R
+    ) async throws(PublishError<Void>) -> Result<R, E> {
+        switch await core.claim(MemoryLayout<Element>.size, until: deadline) {
+        case .failed(let failure): throw PublishError(failure, ())
+        case .chunk(let claim):
+            let result: R
+            do throws(E) {
+                result = try unsafe body(&core.bytes(claim).assumingMemoryBound(to: Element.self).pointee)
+            } catch {
+                core.keep(claim)
+                return .failure(error)
+            }
+            guard let failure = await core.publish(claim, until: deadline) else { return .success(result) }
+            core.keep(claim)
+            throw PublishError(failure, ())
+        }
+    }
+
+    /// As ``loan(until:)``, and suspends instead of blocking.
+    ///
+    /// - Throws: ``PublishError`` `cancelled`, or what the blocking form throws.
+    public mutating func loan(until deadline: Deadline = .never) async throws(PublishError<Void>) -> Loan<Element> {
+        let claim = try await core.loan(MemoryLayout<Element>.size, until: deadline)
+        return unsafe Loan(core.topic, claim, core.bytes(claim))
+    }
+
+    /// As ``publish(_:until:)-(Loan<Element>,_)``, and suspends instead of blocking.
+    ///
+    /// - Parameter loan: of this publisher, and not published yet, which are preconditions.
+    /// - Throws: ``PublishError`` `cancelled`, or what the blocking form throws; then the loan is as it was.
+    public mutating func publish(_ loan: inout Loan<Element>, until deadline: Deadline = .never) async throws(PublishError<Void>) {
+        unsafe core.check(loan.claim, of: loan.topic, isPublished: loan.bytes == nil)
+        try await core.publishLoan(loan.claim, until: deadline)
+        unsafe loan.bytes = nil
+    }
+}
+
+extension BytePublisher {
+    /// As ``loan(upTo:until:)``, and suspends instead of blocking.
+    ///
+    /// - Throws: ``PublishError`` `cancelled`, or what the blocking form throws.
+    public mutating func loan(upTo byteCount: Int, until deadline: Deadline = .never) async throws(PublishError<Void>) -> ByteLoan {
+        try checkSize(byteCount)
+        return ByteLoan(core.topic, try await core.loan(byteCount, until: deadline), byteCount)
+    }
+
+    /// As ``publish(_:until:)-(ByteLoan,_)``, and suspends instead of blocking.
+    ///
+    /// - Throws: ``PublishError`` `cancelled`, or what the blocking form throws; then the loan is as it was.
+    public mutating func publish(_ loan: inout ByteLoan, until deadline: Deadline = .never) async throws(PublishError<Void>) {
+        prepare(loan)
+        try await core.publishLoan(loan.claim, until: deadline)
+        loan.isPublished = true
+    }
 }
 
 extension Subscriber {
