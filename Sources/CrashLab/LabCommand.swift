@@ -94,16 +94,23 @@ extension LabCommand {
             }
         }
 
-        /// Before there are other threads.
-        private func removeWhenInterrupted(_ directory: FilePath) throws {
+        /// The first signal that would end the lab ends the run, as soon as what is being tried is over; the next one ends the process. Before there are other threads.
+        ///
+        /// - Returns: the signal that came, if one has.
+        private func endWhenInterrupted(_ end: RunEnd, _ directory: FilePath) throws -> @Sendable () -> Int32? {
             let signals = [Signal.interrupt, Signal.terminate, Signal.hangUp].filter { !Signal.isIgnored($0) }
-            guard !signals.isEmpty else { return }
+            guard !signals.isEmpty else { return { nil } }
             Signal.block(signals)
+            let first = Lock<Int32?>(nil)
             try startServiceThread(named: "lab-signals") {
                 let signal = Signal.wait(for: signals)
+                first.withLock { $0 = signal }
+                end.ask()
+                let next = Signal.wait(for: signals)
                 removeTree(directory)
-                Signal.endProcess(by: signal)
+                Signal.endProcess(by: next)
             }
+            return { first.withLock { $0 } }
         }
 
         private func selected(_ name: String) -> [Scenario] {
@@ -112,13 +119,14 @@ extension LabCommand {
 
         func run() throws {
             let seed = seed ?? randomUInt64() >> 16
+            let end = RunEnd(after: seconds)
             let settings = RunSettings(
                 modes: mode.isEmpty ? Mode.allCases : mode.compactMap { Mode(rawValue: $0) }, every: all ? 1 : every,
                 points: point.compactMap { Point($0) }, stepsIntoCalls: calls, isFromStart: fromStart, seed: seed,
                 workers: try workers ?? max(1, Processor.allowed().count),
                 kills: kills ?? (full ? 100_000 : 200), schedules: schedules ?? (full ? 10_000 : 100),
                 repetitions: all || full ? 1000 : 12, patience: .milliseconds(patience), mostFailures: failures,
-                end: seconds.map { .now.advanced(by: .seconds($0)) }, preemptions: preemptions ?? (full ? 2 : 1),
+                end: end, preemptions: preemptions ?? (full ? 2 : 1),
                 orders: orders ?? (full ? .max : all ? 1000 : 40))
             let scenarios =
                 names.isEmpty
@@ -129,7 +137,7 @@ extension LabCommand {
             let directory = FilePath("/dev/shm/crashlab-\(String(randomUInt64(), radix: 36))")
             _ = try Directory.make(at: directory, mode: .ownerReadWriteExecute)
             defer { removeTree(directory) }
-            try removeWhenInterrupted(directory)
+            let signal = try endWhenInterrupted(end, directory)
             if !json { try write("seed \(seed)\n") }
             var bar = ProgressLine()
             let start = MonotonicInstant.now
@@ -140,6 +148,10 @@ extension LabCommand {
                 milliseconds: MonotonicInstant.now.nanoseconds(since: start) / 1_000_000)
             try write(json ? report.json : report.text)
             if !report.isClean { throw ExitCode(1) }
+            if let signal = signal() {
+                removeTree(directory)
+                Signal.endProcess(by: signal)
+            }
         }
     }
 
@@ -154,6 +166,8 @@ extension LabCommand {
 
         func run() throws {
             guard endWithParent(parent, by: Signal.kill) else { return }
+            // Whoever presses Ctrl-C means the lab, which then waits for what is being tried.
+            Signal.block([Signal.interrupt, Signal.hangUp])
             let scenarios = CrashLab.all.map { scenario in
                 var scenario = scenario
                 scenario.stepsIntoCalls = scenario.stepsIntoCalls || calls

@@ -10,7 +10,7 @@ extension LabRun {
         // Modes that step the same operation do not learn its length anew.
         var lengths: [String: (length: Length, nanoseconds: UInt64)] = [:]
         for index in state.withLock({ $0.outcomes.indices }) {
-            if settings.end.map({ MonotonicInstant.now >= $0 }) ?? false { return }
+            if settings.end.isReached { return }
             let outcome = state.withLock { $0.outcomes[index] }
             var choice = PointChoice(every: 1, random: SeededRandom(seed: settings.seed &+ UInt64(index)))
             var points = settings.points

@@ -92,7 +92,7 @@ final class LabRun: Sendable {
     private func nextJob() -> Job? {
         while true {
             let (job, isOver): (Job?, Bool) = state.withLock { state in
-                if state.error != nil || settings.end.map({ MonotonicInstant.now >= $0 }) ?? false { return (nil, true) }
+                if state.error != nil || settings.end.isReached { return (nil, true) }
                 guard state.next < state.jobs.count else { return (nil, state.bearing == 0) }
                 let job = state.jobs[state.next]
                 state.next += 1

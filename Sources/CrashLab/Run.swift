@@ -1,4 +1,5 @@
 import InterprocessSystem
+import Synchronization
 
 /// What is to be done in one run of the lab.
 struct RunSettings: Sendable {
@@ -21,11 +22,23 @@ struct RunSettings: Sendable {
     var patience: Duration
     /// A scenario and mode is left after so many failures.
     var mostFailures: Int
-    /// When the run ends even if not everything was tried; nil: then.
-    var end: MonotonicInstant?
+    /// When the run ends even if not everything was tried.
+    var end: RunEnd
     /// Of enumerated schedules: how many switches away from a player that could go on, and how many schedules of each scenario.
     var preemptions: Int
     var orders: Int
+}
+
+/// When a run ends even if not everything was tried: at an instant, if one is given, or when somebody asks for it.
+final class RunEnd: Sendable {
+    private let instant: MonotonicInstant?
+    private let wasAskedFor = Atomic(false)
+
+    init(after seconds: Int?) { instant = seconds.map { .now.advanced(by: .seconds($0)) } }
+
+    func ask() { wasAskedFor.store(true, ordering: .relaxed) }
+
+    var isReached: Bool { wasAskedFor.load(ordering: .relaxed) || instant.map { $0 <= .now } ?? false }
 }
 
 /// What came of one scenario in one mode.

@@ -5,11 +5,14 @@ import Testing
 
 /// A run of one of the lab's programs, as a person would start it.
 struct LabProgram {
+    /// A signal that ended it is negative.
     let status: Int32
     let text: String
 
-    /// - Parameter program: beside the tests' own.
-    init(_ program: String, _ arguments: [String]) async throws {
+    /// - Parameters:
+    ///   - program: beside the tests' own.
+    ///   - signal: sent when it has said something.
+    init(_ program: String, _ arguments: [String], signal: Int32? = nil) async throws {
         let scratch = try TemporaryDirectory()
         let path = scratch.path(of: "output")
         let output = OwnedDescriptor(
@@ -21,6 +24,10 @@ struct LabProgram {
             descriptors: [(input.descriptor, 0), (output.descriptor, 1), (output.descriptor, 2)])
         var ending: ChildProcess.Ending?
         do {
+            if let signal {
+                try await eventually("the first line of \(program)") { try output.descriptor.seek(offset: 0, from: .end) > 0 }
+                child.send(signal: signal)
+            }
             try await eventually("the end of \(program) \(arguments)", within: watchdog) {
                 ending = try child.poll()
                 return ending != nil
@@ -29,8 +36,11 @@ struct LabProgram {
             child.send(signal: Signal.kill)
             throw error
         }
-        guard case .exited(let status) = ending else { throw Errno.interrupted }
-        self.status = status
+        switch ending {
+        case .exited(let status): self.status = status
+        case .signalled(let signal): status = -signal
+        case nil: throw Errno.interrupted
+        }
         var bytes = [UInt8](repeating: 0, count: 1 << 20)
         let count = try unsafe bytes.withUnsafeMutableBytes { try unsafe output.descriptor.read(fromAbsoluteOffset: 0, into: $0) }
         text = String(decoding: bytes[..<count], as: UTF8.self)

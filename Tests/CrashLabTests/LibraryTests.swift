@@ -1,3 +1,4 @@
+import InterprocessSystem
 import Testing
 
 #if arch(x86_64)
@@ -76,6 +77,13 @@ import Testing
         private func holds(_ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) async throws {
             let run = try await LabProgram("crashlab", ["run"] + arguments + ["--patience", "120000"])
             #expect(run.status == 0 && run.text.contains(" 0 failed"), "\(run.text)", sourceLocation: sourceLocation)
+        }
+
+        @Test("a run that is told to end reports how far it came")
+        func interruptedRun() async throws {
+            let run = try await LabProgram("crashlab", ["run", "queue.", "--all"], signal: Signal.terminate)
+            #expect(run.status == -Signal.terminate, "\(run.text)")
+            #expect(run.text.contains("queue.send ") && run.text.contains(" 0 failed, seed "), "\(run.text)")
         }
 
         @Test("every scenario is named with its modes")
