@@ -112,6 +112,14 @@ import Testing
         return result
     }
 
+    @Test("T1 the queue and the topics are measured with one thread at both ends")
+    func bothEnds() async throws {
+        let (lines, _) = try await measure("--metric", "both-ends", "--unpinned")
+        let names = ["queue", "topic", "topic-loans", "topic-one", "topic-one-loans"]
+        for name in names { #expect(lines.contains { $0.contains("\"case\":\"interprocess-\(name)\",") }, "\(name): \(lines)") }
+        #expect(lines.count == names.count && lines.allSatisfy { !$0.contains("\"median\":0.000") }, "\(lines)")
+    }
+
     @Test(
         "T1 every case of messaging that needs nothing installed is measured, as lines of JSON",
         arguments: ["many-to-one", "many-to-many", "topic", "request-reply"])

@@ -27,6 +27,8 @@ enum Metric: String, Sendable, CaseIterable {
     case manyToMany = "many-to-many"
     /// A message that one sends and all of several receive.
     case topic
+    /// A message, sent and received by one thread.
+    case bothEnds = "both-ends"
     /// A request there and a reply of the same size back.
     case request = "request-reply"
     /// System calls per message.
@@ -40,7 +42,7 @@ enum Metric: String, Sendable, CaseIterable {
         switch self {
         case .perMessage, .manyToOne, .manyToMany, .topic: Int(bench_messages_per_sample(UInt64(size)))
         // A pair costs little more than reading the counter; of contention there are no samples, only the whole.
-        case .pair, .contended, .together: Int(BENCH_CHUNK)
+        case .pair, .contended, .together, .bothEnds: Int(BENCH_CHUNK)
         default: 1
         }
     }

@@ -98,6 +98,7 @@ extension Metric {
         case .manyToOne: "One message from several senders to one receiver"
         case .manyToMany: "One message from several senders to several receivers"
         case .topic: "One message of a topic, to all its subscribers"
+        case .bothEnds: "One message, sent and received by one thread"
         case .request: "Request and reply"
         case .syscalls: "System calls per message"
         }

@@ -6,7 +6,8 @@
 extension BenchmarkSuite {
     static let messaging = BenchmarkSuite(
         name: "messaging",
-        comparisons: manyToOne + manyToMany + topics + requests(.requestPolling) + requests(.requestBlocking) + wakeups)
+        comparisons: manyToOne + manyToMany + topics + [InterprocessOneThreadCases.comparison] + requests(.requestPolling)
+            + requests(.requestBlocking) + wakeups)
 
     private static let manyToOne = [1, 2, 4, 8].flatMap { senders in
         [8, 64].map { size in
