@@ -115,12 +115,7 @@ LOCK_INLINE void bench_use_number(uint64_t number) { __asm__ volatile("" : : "r"
       }                                                                                                    \
       uint64_t number_ = bench_take_number(pass_, i_);                                                     \
       FREE(number_);                                                                                       \
-      if (++chunk_ == BENCH_CHUNK) {                                                                       \
-        uint64_t now_ = bench_ticks();                                                                     \
-        bench_record(side, now_ - before_);                                                                \
-        before_ = now_;                                                                                    \
-        chunk_ = 0;                                                                                        \
-      }                                                                                                    \
+      LOCK_COUNT(side);                                                                                    \
     }                                                                                                      \
     bench_stop(side);                                                                                      \
   } while (0)

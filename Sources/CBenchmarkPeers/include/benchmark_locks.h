@@ -22,6 +22,17 @@ typedef struct bench_guarded {
   } done[BENCH_SIDES];
 } bench_guarded;
 
+// One more of a chunk, of which `chunk_` are made; a whole one is a sample since `before_`.
+#define LOCK_COUNT(side)                       \
+  do {                                         \
+    if (++chunk_ == BENCH_CHUNK) {             \
+      uint64_t now_ = bench_ticks();           \
+      bench_record(side, now_ - before_);      \
+      before_ = now_;                          \
+      chunk_ = 0;                              \
+    }                                          \
+  } while (0)
+
 // A process alone: pairs, BENCH_CHUNK of them to a sample.
 #define LOCK_PAIR_LOOP(side, TAKE, GIVE_BACK)                              \
   do {                                                                     \
@@ -32,12 +43,7 @@ typedef struct bench_guarded {
     for (uint64_t i_ = 0, count_ = (side)->count; i_ < count_; i_++) {     \
       TAKE;                                                                \
       GIVE_BACK;                                                           \
-      if (++chunk_ == BENCH_CHUNK) {                                       \
-        uint64_t now_ = bench_ticks();                                     \
-        bench_record(side, now_ - before_);                                \
-        before_ = now_;                                                    \
-        chunk_ = 0;                                                        \
-      }                                                                    \
+      LOCK_COUNT(side);                                                    \
     }                                                                      \
     bench_stop(side);                                                      \
   } while (0)
