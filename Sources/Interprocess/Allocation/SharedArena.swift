@@ -30,7 +30,7 @@ public import SystemPackage
 /// **Source** decision record 0011; LLFree (USENIX ATC '23), mimalloc and snmalloc for ownership, `POBJ_ALLOC` of PMDK for allocating into a place; Cxlalloc (ASPLOS '26) and CXL-SHM (SOSP '23, with its
 /// corrigendum) for naming what is in flight.
 public final class SharedArena: Sendable {
-    private let core: ArenaCore
+    let core: ArenaCore
     private let heap: Lock<ArenaHeap>
 
     /// Opens the arena `name`, or makes it.
@@ -79,7 +79,7 @@ public final class SharedArena: Sendable {
         return ArenaLink(at: Offset(UInt64(core.memory.rootOffset(index))))
     }
 
-    private func using<R>(_ body: (ArenaHeap) throws(ArenaError) -> R) throws(ArenaError) -> R {
+    func using<R>(_ body: (ArenaHeap) throws(ArenaError) -> R) throws(ArenaError) -> R {
         try core.check()
         return try heap.withLock { heap throws(ArenaError) in try body(heap) }
     }
