@@ -142,7 +142,7 @@ extension ArenaSuite {
             #expect(try other.objects().map(\.name).sorted() == ["a", "b"])
         }
 
-        @Test("A3 records are used again: ten thousand names, ten at a time, take no more of them than that")
+        @Test("A3 records are used again: ten thousand names, ten at a time, take no more than that many")
         func records() throws {
             let arena = try ArenaScene().open()
             let names = try namesOfOneBucket(500)
