@@ -14,6 +14,8 @@ public import SystemPackage
 /// }
 /// ```
 ///
+/// ``findOrConstruct(_:as:until:_:)`` and its like give objects names.
+///
 /// Any process frees what any other has allocated. What a process has allocated and neither kept (``keep(_:)``) nor published into an ``ArenaLink`` is *in hand*, and freed when the process ends, however it
 /// ends. Offsets are the same in all processes; a block never moves.
 ///
