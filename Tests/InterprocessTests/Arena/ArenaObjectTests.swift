@@ -148,7 +148,11 @@ extension ArenaSuite {
             let names = try namesOfOneBucket(500)
             for turn in 0..<20 {
                 for index in 0..<names.count {
-                    try arena.construct(names[index], as: Row.self) { $0.number = UInt64(turn) }
+                    try arena.construct(names[index], as: Row.self) { row in
+                        // Whatever stood there before.
+                        #expect(row.number == 0)
+                        row.number = UInt64(turn + 1)
+                    }
                     if index >= 10 { #expect(try arena.destroy(names[index - 10])) }
                 }
                 for name in names.suffix(10) { #expect(try arena.destroy(name)) }
