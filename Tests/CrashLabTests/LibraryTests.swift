@@ -59,7 +59,6 @@ import Testing
             "A1 A2 A5 L3 N8 a process that allocates, frees, publishes, takes, or changes the pages of an arena, killed after any change of the shared bytes: nothing is lost, and nothing is two's",
             arguments: [
                 ["arena.free", "arena.free-remote", "arena.run"], ["arena.replace"], ["arena.close"],
-                ["arena.construct", "arena.destroy"],
             ])
         func arenas(scenarios: [String]) async throws {
             let run = try await LabProgram("crashlab", ["run"] + scenarios + ["--mode", "kill", "--every", "20000"])
