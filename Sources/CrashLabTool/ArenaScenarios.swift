@@ -61,10 +61,10 @@ let arenaScenarios: [Scenario] = [
 
 private let limit = 4 << 20
 /// All words, and the bits of the slabs; not the pages.
-private let watchedBytes = 192 << 10
+let arenaWatchedBytes = 192 << 10
 private let keptSizes = [16, 100, 5000, 100_000]
 
-private func openArena(_ site: Site, lasting: Bool = false) throws -> SharedArena {
+func openArena(_ site: Site, lasting: Bool = false) throws -> SharedArena {
     try SharedArena(
         named: "a",
         options: ArenaOptions(directory: site.directory, lifetime: lasting ? .untilRemoved : .untilLastPeerLeaves, limit: limit))
@@ -178,7 +178,7 @@ private func arena(
         third.awaitKill()
         try arena.useAll(12)
     }
-    scenario.watchedBytes = watchedBytes
+    scenario.watchedBytes = arenaWatchedBytes
     scenario.scribbled = { victim in
         let arena = try openArena(victim.site)
         try? prepare(victim.site, arena)
@@ -208,7 +208,7 @@ private func attachingArena(_ name: String, _ summary: String, isClosed: Bool) -
         third.awaitKill()
         try arena.useAll(12)
     }
-    scenario.watchedBytes = watchedBytes
+    scenario.watchedBytes = arenaWatchedBytes
     return scenario
 }
 
@@ -240,6 +240,6 @@ private let recovering: Scenario = {
         third.awaitKill()
         try arena.useAll(12)
     }
-    scenario.watchedBytes = watchedBytes
+    scenario.watchedBytes = arenaWatchedBytes
     return scenario
 }()

@@ -143,7 +143,7 @@ extension [String] {
     guard let seed = UInt64(arguments[1]) else { throw BadArguments() }
     var random = SeededRandom(seed: seed)
     // Of 128 pages: the control block with some heaps, the page words, the bits.
-    let parts = [(8192, 1024 + 8 * 128), (45056, 128 * 8), (49152, 16 * 2048), (45056, 32 * 8)]
+    let parts = [(8192, 2048 + 8 * 128), (45056, 128 * 8), (49152, 16 * 2048), (45056, 32 * 8)]
     let mapping = try unsafe MemoryMapping(reserving: 1 << 20)
     try unsafe mapping.mapShared(arena.segment.descriptor, from: 0, at: 0, size: 1 << 20)
     say("ready")

@@ -426,7 +426,7 @@ _Static_assert(sizeof(ipc_variable) == 32, "half a line");
 _Static_assert(offsetof(ipc_variable, takers) == 8, "takers");
 _Static_assert(offsetof(ipc_variable, next_taker) == 20, "next");
 
-// The control block of an arena. 1024 bytes; behind it a heap's words for each of IPC_ARENA_HEAPS heaps. The data: a page word of 8 bytes for each page, to the next multiple of
+// The control block of an arena. 2048 bytes; behind it a heap's words for each of IPC_ARENA_HEAPS heaps. The data: a page word of 8 bytes for each page, to the next multiple of
 // 4096; the bits of a slab for each page, to the next multiple of 2 MiB of the file; the pages of 64 KiB. Of all three that much is reserved as belongs to the first `grown` pages.
 typedef struct ipc_arena {
   // 0: what it is; written before the segment has a name
@@ -441,13 +441,20 @@ typedef struct ipc_arena {
   uint8_t reserved2[376];
   // 512
   uint64_t roots[64];       // links
+  // 1024: named objects
+  uint64_t names[64];       // links: the first record of each bucket
+  uint32_t names_word;      // the lock of those who name and destroy; as `word` and `heir` of a synchronization object
+  uint32_t names_heir;
+  uint8_t reserved3[504];
 } ipc_arena;
 #define IPC_ARENA_HEAPS 256u
 #define IPC_ARENA_PAGES 0xff0000u
-_Static_assert(sizeof(ipc_arena) == 1024, "arena control block");
+_Static_assert(sizeof(ipc_arena) == 2048, "arena control block");
 _Static_assert(offsetof(ipc_arena, grown) == 64, "grown");
 _Static_assert(offsetof(ipc_arena, orphaned) == 128, "orphaned");
 _Static_assert(offsetof(ipc_arena, roots) == 512, "roots");
+_Static_assert(offsetof(ipc_arena, names) == 1024, "names, behind the roots");
+_Static_assert(offsetof(ipc_arena, names_word) == 1536, "names_word");
 
 // A heap: who allocates, one thread at a time. 128 bytes.
 typedef struct ipc_arena_heap {
@@ -461,6 +468,30 @@ typedef struct ipc_arena_heap {
 } ipc_arena_heap;
 _Static_assert(sizeof(ipc_arena_heap) == 128, "two lines");
 _Static_assert(offsetof(ipc_arena_heap, old) == 32, "old");
+
+// A record of a named object: a block of the arena. 320 bytes.
+#define IPC_ARENA_NAME 192u
+#define IPC_ARENA_TYPE 64u
+typedef struct ipc_arena_object {
+  // 0
+  uint64_t next;            // link: the next record of the bucket
+  uint64_t object;          // link: the block of its values; 0: there is none yet, or no more
+  uint64_t stamp;           // odd: what follows is being written; another even number after that
+  uint32_t claim;           // of who constructs it: as a lock's word, never marked; 2: nobody
+  uint32_t changes;         // what those sleep on who wait for that: bit 0 somebody does, bits 1-31 a number
+  uint64_t type_hash;       // FNV-1a, 64 bits, of the type's identifier
+  uint64_t stride;          // bytes of a value
+  uint64_t count;           // values
+  uint32_t name_length;     // bytes
+  uint32_t type_length;     // bytes
+  // 64
+  uint8_t name[IPC_ARENA_NAME];  // UTF-8, the rest undefined
+  uint8_t type[IPC_ARENA_TYPE];  // the beginning of the type's identifier, for messages
+} ipc_arena_object;
+_Static_assert(sizeof(ipc_arena_object) == 320, "five lines");
+_Static_assert(offsetof(ipc_arena_object, changes) == 28, "changes");
+_Static_assert(offsetof(ipc_arena_object, name) == 64, "name");
+_Static_assert(offsetof(ipc_arena_object, type) == 256, "type");
 
 // The bits of a slab: of block n bit n mod 64 of word n / 64. 2048 bytes.
 typedef struct ipc_arena_slab {

@@ -105,7 +105,10 @@ extension ArenaMemory {
     }
 
     /// Before anybody else can see it.
-    func initialize() { word64(controlOffset).storeRelaxed(UInt64(limit)) }
+    func initialize() {
+        word64(controlOffset).storeRelaxed(UInt64(limit))
+        LockCore.initialize(word: namesWord, heir: namesHeir)
+    }
 }
 
 // MARK: Recovery

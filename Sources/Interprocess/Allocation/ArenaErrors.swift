@@ -12,6 +12,18 @@ public enum ArenaError: Error, Sendable, Equatable {
     case invalid(Offset, OffsetFault)
     /// The link names another block than was said, or one where there should be none; nothing was changed.
     case changed(Offset?)
+    /// There is an object of this name already: find it, or take another name.
+    case exists(String)
+    /// The object of this name is of another type, or another number of values: use the same in all programs, or another name.
+    case otherType(name: String, found: String, wanted: String)
+    /// A name of an object has 1 to 192 bytes of UTF-8, none of them zero.
+    case invalidName(String)
+    /// The deadline passed while another was constructing the object of this name, or was stopped while it named or destroyed one.
+    case deadline
+    /// The task was cancelled while it waited for another to construct the object.
+    case cancelled
+    /// A constructor has asked for the object that it constructs: its thread would wait for itself. Construct it in one call.
+    case selfDeadlock(String)
     /// This process was forked from the one that opened the arena.
     case detached
     /// Somebody has written where he should not; with the field.

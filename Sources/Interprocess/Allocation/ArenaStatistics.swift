@@ -32,6 +32,8 @@ public struct ArenaStatistics: Sendable, Equatable {
     public var freePages = 0, returned = 0
     /// Bytes of runs of pages, and of slabs that nobody allocates from now.
     public var runs = 0, orphans = 0
+    /// Named objects, and the records in which names stand, used or not, of 320 bytes each.
+    public var objects = 0, records = 0
     /// Of each size of which there are pages.
     public var classes: [SizeClass] = []
     /// Of each heap that is claimed.
@@ -88,6 +90,12 @@ public struct ArenaStatistics: Sendable, Equatable {
             default: break
             }
             page += step
+        }
+        for bucket in 0..<ArenaUnit.buckets {
+            _ = memory.lookAtRecords(inBucket: bucket) { record in
+                records += 1
+                if ArenaLinkWord.offset(record.object.loadAcquire()) != 0 { objects += 1 }
+            }
         }
         classes = all.filter { $0.pages > 0 }
         heaps = owners.sorted { $0.key < $1.key }.map(\.value)
@@ -166,6 +174,6 @@ public struct ArenaProblem: Sendable, Equatable, CustomStringConvertible {
             let offset = ArenaLinkWord.offset(word)
             if offset != 0, (try? memory.block(offset)) == nil { report("roots", index, "names no block") }
         }
-        return found
+        return found + names(memory)
     }
 }

@@ -15,6 +15,8 @@ enum ArenaUnit {
     static let freedOffset = 1024
     static let heaps = Int(IPC_ARENA_HEAPS)
     static let roots = 64
+    /// Of the names of objects.
+    static let buckets = 64
     static let maximumPages = Int(IPC_ARENA_PAGES)
 
     static func roundUp(_ value: Int, _ unit: Int) -> Int { (value + unit - 1) / unit * unit }
@@ -151,6 +153,11 @@ struct ArenaMemory: @unchecked Sendable {
 
     func rootOffset(_ index: Int) -> Int { controlOffset + 512 + index * 8 }
 
+    /// The link to the first record of a bucket.
+    func bucketOffset(_ index: Int) -> Int { controlOffset + 1024 + index * 8 }
+    var namesWord: SharedUInt32 { unsafe SharedUInt32(at: base + controlOffset + 1536) }
+    var namesHeir: SharedUInt32 { unsafe SharedUInt32(at: base + controlOffset + 1540) }
+
     func heap(_ index: Int) -> ArenaHeapWords {
         precondition((0..<ArenaUnit.heaps).contains(index))
         return unsafe ArenaHeapWords(
@@ -168,12 +175,12 @@ struct ArenaMemory: @unchecked Sendable {
     @inline(__always)
     func offset(ofPage page: Int) -> UInt64 { UInt64(pagesOffset &+ page &* ArenaUnit.page) }
 
-    /// Whether a link may stand there: in a root or in a page.
+    /// Whether a link may stand there: in a root, in a bucket behind the roots, or in a page.
     func isLink(_ offset: UInt64) -> Bool {
         guard offset % 8 == 0 else { return false }
         let root = offset &- UInt64(rootOffset(0))
         let place = offset &- UInt64(pagesOffset)
-        return root < UInt64(ArenaUnit.roots * 8) || place < UInt64(grown) << ArenaUnit.pageShift
+        return root < UInt64((ArenaUnit.roots + ArenaUnit.buckets) * 8) || place < UInt64(grown) << ArenaUnit.pageShift
     }
 }
 

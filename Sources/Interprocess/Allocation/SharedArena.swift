@@ -14,6 +14,8 @@ public import SystemPackage
 /// }
 /// ```
 ///
+/// ``findOrConstruct(_:as:until:_:)`` and its like give objects names.
+///
 /// Any process frees what any other has allocated. What a process has allocated and neither kept (``keep(_:)``) nor published into an ``ArenaLink`` is *in hand*, and freed when the process ends, however it
 /// ends. Offsets are the same in all processes; a block never moves.
 ///
@@ -30,7 +32,7 @@ public import SystemPackage
 /// **Source** decision record 0011; LLFree (USENIX ATC '23), mimalloc and snmalloc for ownership, `POBJ_ALLOC` of PMDK for allocating into a place; Cxlalloc (ASPLOS '26) and CXL-SHM (SOSP '23, with its
 /// corrigendum) for naming what is in flight.
 public final class SharedArena: Sendable {
-    private let core: ArenaCore
+    let core: ArenaCore
     private let heap: Lock<ArenaHeap>
 
     /// Opens the arena `name`, or makes it.
@@ -79,7 +81,7 @@ public final class SharedArena: Sendable {
         return ArenaLink(at: Offset(UInt64(core.memory.rootOffset(index))))
     }
 
-    private func using<R>(_ body: (ArenaHeap) throws(ArenaError) -> R) throws(ArenaError) -> R {
+    func using<R>(_ body: (ArenaHeap) throws(ArenaError) -> R) throws(ArenaError) -> R {
         try core.check()
         return try heap.withLock { heap throws(ArenaError) in try body(heap) }
     }

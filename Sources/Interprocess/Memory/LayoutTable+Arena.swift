@@ -23,6 +23,14 @@ extension LayoutTable {
                     \A.roots, "roots", "everybody", "compare-exchange",
                     "64 links: bits 0-35 a sixteenth of the offset of a block, 0 none; while it is being changed bit 63, bits 40-47 the heap that does it and 48-62 the number of its change"
                 ),
+                field(
+                    \A.names, "names", "who makes a record", "compare-exchange",
+                    "64 links, as roots: the first arena object record of each bucket. A name's bucket is the FNV-1a hash, 64 bits, of its bytes modulo 64"
+                ),
+                field(
+                    \A.names_word, "names_word", "who names or destroys an object", "compare-exchange",
+                    "a lock: as word of a synchronization object"),
+                field(\A.names_heir, "names_heir", "who waits for that lock", "compare-exchange", "as heir of a synchronization object"),
             ])
     }()
 
@@ -41,6 +49,37 @@ extension LayoutTable {
                 field(\H.link, "link", owner, before, "offset of the link that is being changed"),
                 field(\H.fresh, "fresh", owner, before, "offset of the block that it is to name, which is in hand until then; 0 none"),
                 field(\H.old, "old", owner, before, "offset of the block that it names, and which is to be freed; 0 none"),
+            ])
+    }()
+
+    static let arenaObject: Structure = {
+        typealias O = ipc_arena_object
+        let (owner, whole) = ("who has the lock and the claim", "between two changes of stamp")
+        return Structure(
+            name: "arena object record", size: MemoryLayout<O>.size,
+            place: "a block of an arena, named by names or by next of another; stays as long as the arena",
+            fields: [
+                field(\O.next, "next", "who has the lock", "compare-exchange", "a link, as roots: the next record of the bucket; 0 none"),
+                field(
+                    \O.object, "object", "who has the claim; who destroys", "compare-exchange",
+                    "a link, as roots: the block of the values; 0 there is no object of this name, and without a living claim the record is unused"
+                ),
+                field(
+                    \O.stamp, "stamp", owner, "release",
+                    "odd while the fields below are written, and then of no name; another even number afterwards"),
+                field(
+                    \O.claim, "claim", "who constructs the object", "compare-exchange",
+                    "bit 1 set, bits 2-31 the claim of the peer that constructs the object; 2 nobody's"),
+                field(
+                    \O.changes, "changes", "who waits; who constructs", "read-modify-write",
+                    "bit 0 somebody sleeps until it is constructed or given up; bits 1-31 how often that was"),
+                field(\O.type_hash, "type_hash", owner, whole, "FNV-1a hash, 64 bits, of the identifier of the values' type"),
+                field(\O.stride, "stride", owner, whole, "bytes from one value to the next"),
+                field(\O.count, "count", owner, whole, "values"),
+                field(\O.name_length, "name_length", owner, whole, "bytes of the name, 1 to 192"),
+                field(\O.type_length, "type_length", owner, whole, "bytes of the type that stand here, at most 64"),
+                field(\O.name, "name", owner, whole, "UTF-8 without a zero"),
+                field(\O.type, "type", owner, whole, "the beginning of the type's identifier"),
             ])
     }()
 

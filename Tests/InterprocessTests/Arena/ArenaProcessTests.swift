@@ -143,7 +143,7 @@ extension ArenaSuite {
                 #expect(try line(process) == "ready")
                 var live: [Offset] = []
                 for call in 0..<2000 {
-                    let what = Int.random(in: 0..<12, using: &random)
+                    let what = Int.random(in: 0..<16, using: &random)
                     watch.step("round \(round), call \(call): \(what)")
                     do {
                         try Self.use(arena, what, &live, &random)
@@ -171,6 +171,10 @@ extension ArenaSuite {
                 guard let offset = live.randomElement(using: &random) else { return }
                 try unsafe arena.withBytes(at: offset) { for index in [0, $0.count - 1] { unsafe $0[index] = 1 } }.get()
             case 10: try arena.trim()
+            case 11: try arena.findOrConstruct("object", as: Row.self, until: .after(.milliseconds(1))) { _ in }
+            case 12: try arena.destroy("object", until: .after(.milliseconds(1)))
+            case 13: _ = try arena.find("object", as: Row.self)
+            case 14: _ = try arena.objects()
             default:
                 _ = (arena.statistics(), arena.validate())
                 try arena.makeAllocator().close()
