@@ -119,7 +119,7 @@ public struct Publisher<Element: Shareable>: ~Copyable, @unchecked Sendable {
     /// - Throws: ``PublishError`` `deadline`; `tooManyLoans` beyond ``TopicOptions/maximumHeld``, `noSpace`, `detached`, `damaged`.
     @inlinable
     public mutating func loan(until deadline: Deadline = .never) throws(PublishError<Void>) -> Loan<Element> {
-        if let claim = core.lendQuickly() { return unsafe Loan(core.topic, claim, core.bytes(claim)) }
+        if let lent = unsafe core.lendQuickly() { return unsafe Loan(core.topic, lent.claim, lent.bytes) }
         let claim = try core.loan(MemoryLayout<Element>.size, strategy, until: deadline)
         return unsafe Loan(core.topic, claim, core.bytes(claim))
     }

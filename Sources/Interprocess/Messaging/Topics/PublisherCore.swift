@@ -264,15 +264,15 @@ struct PublisherCore: @unchecked Sendable {
     @usableFromInline
     mutating func publishQuickly() { unsafe sole?.pointee.publishQuickly() }
 
-    /// A loan, if this is the only publisher and has a chunk at hand.
-    @usableFromInline
-    mutating func lendQuickly() -> ChunkClaim? {
+    /// A loan, if there is a chunk at hand, and where its message is to be written.
+    @unsafe @usableFromInline
+    mutating func lendQuickly() -> (claim: ChunkClaim, bytes: UnsafeMutableRawPointer)? {
         guard let sole = unsafe sole, let chunk = unsafe sole.pointee.takeQuickly() else { return nil }
         guard let place = unsafe sole.pointee.lend(chunk, topic) else {
             unsafe sole.pointee.giveBack(chunk)
             return nil
         }
-        return ChunkClaim(index: chunk, state: .unused, place: place)
+        return unsafe (ChunkClaim(index: chunk, state: .unused, place: place), sole.pointee.place(of: chunk))
     }
 
     /// Publishes a loan, if that can be done without a look at anybody else.

@@ -239,8 +239,12 @@ struct SolePublisher: @unchecked Sendable {
     @inline(__always)
     mutating func quickPlace() -> UnsafeMutableRawPointer? {
         guard freeHead < freeEnd, isQuick, isQuicklyOpen else { return nil }
-        return unsafe bytes + Int(free[freeHead]) &* stride
+        return unsafe place(of: Int(free[freeHead]))
     }
+
+    /// Where a chunk's message stands.
+    @inline(__always)
+    mutating func place(of chunk: Int) -> UnsafeMutableRawPointer { unsafe bytes + chunk &* stride }
 
     @inline(__always)
     mutating func publishQuickly() {
