@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IPC_LAYOUT_VERSION 4u
+#define IPC_LAYOUT_VERSION 5u
 #define IPC_MAGIC 0x31474553435049ffull  // bytes: ff 'I' 'P' 'C' 'S' 'E' 'G' '1'
 #define IPC_PAGE 4096u
 #define IPC_DEATH_RECORDS 32u
@@ -501,6 +501,71 @@ typedef struct ipc_arena_slab {
 } ipc_arena_slab;
 _Static_assert(sizeof(ipc_arena_slab) == 2048, "half a page");
 _Static_assert(offsetof(ipc_arena_slab, freed) == 1024, "freed");
+
+// What all containers of an arena that have a lock begin with. 64 bytes.
+typedef struct ipc_container {
+  uint32_t word;            // the lock of those who change it; as `word` and `heir` of a synchronization object
+  uint32_t heir;
+  uint64_t stamp;           // who reads without the lock looks at it before and after
+  uint64_t coming;          // link: the block that is being put in; 0: none
+  uint64_t going;           // link: the block that is being taken out; 0: none
+  uint64_t count;           // what is in it
+  uint64_t planned;         // what `count` becomes by the change that is going on
+  uint64_t is_destroyed;    // 1: it is being taken away
+  uint64_t reserved;
+} ipc_container;
+_Static_assert(sizeof(ipc_container) == 64, "a line");
+_Static_assert(offsetof(ipc_container, stamp) == 8, "stamp");
+_Static_assert(offsetof(ipc_container, going) == 24, "going");
+_Static_assert(offsetof(ipc_container, is_destroyed) == 48, "is_destroyed");
+
+// Parts of a container that double: part 0 has n places, part k n << (k - 1).
+#define IPC_CONTAINER_PARTS 40u
+
+// What entries and buckets of a dictionary begin with: all are one list, in the order of `order`. 16 bytes, at a multiple of 16.
+typedef struct ipc_dictionary_node {
+  uint64_t next;            // a sixteenth of the offset of the next one; 0: none
+  uint64_t order;           // bits of the hash, or of the bucket's number, from the last to the first. Bit 0: an entry. Bit 1 of a bucket: it is in the list
+} ipc_dictionary_node;
+_Static_assert(sizeof(ipc_dictionary_node) == 16, "a block's unit");
+
+// An entry of a dictionary. Behind it, at a multiple of its alignment, the value, and behind that the key.
+typedef struct ipc_dictionary_entry {
+  ipc_dictionary_node node;
+  uint64_t key_length;      // bytes
+} ipc_dictionary_entry;
+
+// A dictionary. 672 bytes.
+#define IPC_DICTIONARY_BUCKETS 16u
+typedef struct ipc_dictionary {
+  ipc_container container;
+  uint64_t seed;            // of the hash
+  uint64_t buckets;         // a power of two
+  uint64_t key_place;       // bytes from an entry's beginning to its key
+  uint64_t reserved;
+  uint64_t parts[IPC_CONTAINER_PARTS];  // links: buckets from the sixteenth on; the first is not used
+  ipc_dictionary_node first[IPC_DICTIONARY_BUCKETS];
+} ipc_dictionary;
+_Static_assert(offsetof(ipc_dictionary, parts) == 96, "parts");
+_Static_assert(offsetof(ipc_dictionary, first) == 416, "first");
+_Static_assert(sizeof(ipc_dictionary) == 672, "dictionary");
+
+// An array. 400 bytes; behind it, at a multiple of its alignment, one element: what is to be written over another.
+typedef struct ipc_array {
+  ipc_container container;
+  uint64_t writing;         // the index, plus 1, of the element that is being overwritten with that one; 0: none
+  uint64_t reserved;
+  uint64_t parts[IPC_CONTAINER_PARTS];  // links: the elements
+} ipc_array;
+_Static_assert(offsetof(ipc_array, parts) == 80, "parts");
+_Static_assert(sizeof(ipc_array) == 400, "array");
+
+// A string. 16 bytes. The block: its length, 8 bytes, and its UTF-8.
+typedef struct ipc_string {
+  uint64_t link;            // the block; 0: the empty string
+  uint64_t stamp;           // how often it was about to be changed
+} ipc_string;
+_Static_assert(sizeof(ipc_string) == 16, "string");
 
 // The control block of a service. 512 bytes. Behind it, in this order, each at a multiple of 64: a message ring with its `ring_size` entries of 8 bytes (the calls that
 // wait); `calls` call records; a bit for each record, in words of 4 bytes; a word of 4 bytes for each slot of the peer table: the PeerID of a server.

@@ -18,11 +18,17 @@ public enum ArenaError: Error, Sendable, Equatable {
     case otherType(name: String, found: String, wanted: String)
     /// A name of an object has 1 to 192 bytes of UTF-8, none of them zero.
     case invalidName(String)
-    /// The deadline passed while another was constructing the object of this name, or was stopped while it named or destroyed one.
+    /// The container of this name was destroyed by another process or by this one: open it anew, which makes a new one.
+    case destroyed(String)
+    /// There is no element of this index: another may have taken it away.
+    case outOfRange(index: Int, count: Int)
+    /// A key has at most ``SharedDictionary/maximumKeyLength`` bytes, and this one has more.
+    case keyTooLong(Int)
+    /// The deadline passed while another was constructing the object of this name, or was stopped while it named or destroyed one, or changed the container.
     case deadline
     /// The task was cancelled while it waited for another to construct the object.
     case cancelled
-    /// A constructor has asked for the object that it constructs: its thread would wait for itself. Construct it in one call.
+    /// A constructor has asked for the object that it constructs, or what changes a container in place for that container: the thread would wait for itself. Do it in one call.
     case selfDeadlock(String)
     /// This process was forked from the one that opened the arena.
     case detached

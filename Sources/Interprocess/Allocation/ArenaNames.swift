@@ -12,13 +12,17 @@ import InterprocessSystem
 /// **Source** decision record 0014, model Models/arena_names.pml.
 struct ArenaNames: Sendable {
     let core: ArenaCore
-    let lock: LockCore
+    let lock: ArenaLock
+    /// This peer's claim.
+    private let mine: UInt32
+    private let table: PeerTable
     private let deaths: SharedUInt32
 
     init(_ core: ArenaCore) {
         self.core = core
-        let table = core.segment.attachment.table
-        lock = LockCore(word: core.memory.namesWord, heir: core.memory.namesHeir, core.segment.peer, table)
+        table = core.segment.attachment.table
+        lock = ArenaLock(core, word: core.memory.namesWord, heir: core.memory.namesHeir, field: "names_word")
+        mine = ClaimWord.of(core.segment.peer)
         deaths = table.deaths
     }
 
@@ -101,30 +105,6 @@ struct ArenaNames: Sendable {
         guard try core.memory.allocated(found.object).size >= byteCount else { throw .damaged("count") }
     }
 
-    // MARK: The lock
-
-    /// One look for a call that wants the lock.
-    func lookForLock(_ call: inout WaitingCall) throws(ArenaError) -> Look<Void> {
-        switch lock.look(&call, isMine: { false }) {
-        // Whoever died in it has left nothing to repair.
-        case .done(.free), .done(.abandoned): return .done(())
-        case .done(.impossible), .done(.held): throw core.isDetached ? .detached : .damaged("names_word")
-        case .busy: return .busy
-        case .sleep(let words): return .sleep(words)
-        }
-    }
-
-    func enter(until deadline: Deadline) throws(ArenaError) {
-        try core.check()
-        if lock.takeFree() { return }
-        var call = WaitingCall(maySleep: true)
-        let ending = try WaitingCall.block(.adaptive, until: deadline, &call) { call throws(ArenaError) in try lookForLock(&call) }
-        guard case .done = ending else {
-            lock.giveUp(&call)
-            throw .deadline
-        }
-    }
-
     // MARK: In the lock
 
     /// What there is of an object that the caller wants to construct; a claim if there is nothing. O(records of the bucket).
@@ -175,26 +155,26 @@ struct ArenaNames: Sendable {
     /// Whether somebody who lives constructs its object.
     private func isClaimed(_ record: ArenaRecord) -> Bool {
         let seen = record.claim.loadSequential()
-        return !ClaimWord.isFree(seen) && ClaimWord.isOpen(seen) && lock.table.holder(ofClaim: seen) == .alive
+        return !ClaimWord.isFree(seen) && ClaimWord.isOpen(seen) && table.holder(ofClaim: seen) == .alive
     }
 
     /// Takes the claim of a record that no living peer has.
     private func claim(_ record: ArenaRecord) throws(ArenaError) {
         let seen = record.claim.loadSequential()
         if !ClaimWord.isFree(seen) {
-            let holder = lock.table.holder(ofClaim: seen)
+            let holder = table.holder(ofClaim: seen)
             guard holder != .alive else { throw .damaged("claim") }
-            lock.table.settle(holder)
+            table.settle(holder)
         }
         // In the lock nobody else takes it.
-        guard record.claim.compareExchange(seen, lock.claim) else { throw .damaged("claim") }
+        guard record.claim.compareExchange(seen, mine) else { throw .damaged("claim") }
     }
 
     /// A new record at the end of a bucket, claimed. By the heap of the caller.
     func append(_ heap: ArenaHeap, after last: ArenaRecord?, _ name: ArenaName) throws(ArenaError) -> ArenaRecord {
         let offset = try heap.allocate(ArenaRecord.size, alignment: ArenaUnit.block)
         let record = unsafe ArenaRecord(at: core.memory.base + Int(offset), offset)
-        record.initialize(claim: lock.claim)
+        record.initialize(claim: mine)
         let link = last?.nextOffset ?? UInt64(core.memory.bucketOffset(name.bucket))
         do throws(ArenaError) { try heap.change(link, from: 0, to: offset) } catch {
             try? heap.free(offset)
@@ -204,12 +184,12 @@ struct ArenaNames: Sendable {
         return record
     }
 
-    /// Takes the object of a name away and frees its block. False: there is none.
-    func destroy(_ name: ArenaName, _ heap: ArenaHeap) throws(ArenaError) -> Bool {
+    /// Takes the object of a name away and frees its block. False: there is none, or another than `only`.
+    func destroy(_ name: ArenaName, _ heap: ArenaHeap, only: ArenaObjectDescription?) throws(ArenaError) -> Bool {
         let removed = try first(inBucket: name.bucket) { record throws(ArenaError) -> Bool? in
-            guard record.stamp(ifNamed: name) != nil else { return nil }
+            guard let stamp = record.stamp(ifNamed: name) else { return nil }
             let object = try core.load(record.objectOffset)
-            guard object != 0 else { return false }
+            guard object != 0, only.map({ $0.object == object && $0.stamp == stamp }) ?? true else { return false }
             try heap.change(record.objectOffset, from: object, to: 0)
             return true
         }
@@ -221,7 +201,7 @@ struct ArenaNames: Sendable {
     /// Gives the claim back, and wakes all who wait for what becomes of it.
     func give(back record: ArenaRecord) {
         // Else it is not this peer's any more: a child that was forked in a constructor, or somebody wrote there who should not.
-        guard record.claim.compareExchange(lock.claim, ClaimWord.free) else { return }
+        guard record.claim.compareExchange(mine, ClaimWord.free) else { return }
         // SYNC arena.claim: whoever sets the mark after this finds the claim given back.
         var seen = record.changes.loadSequential()
         while !record.changes.compareExchange(seen, (seen &+ 2) & ~1) { seen = record.changes.loadSequential() }

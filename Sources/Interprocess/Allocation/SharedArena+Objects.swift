@@ -82,7 +82,7 @@ extension SharedArena {
             if let found = try find(wanted) { return TypedOffset(found) }
             var call = WaitingCall(maySleep: true)
             let entering = try await WaitingCall.suspend(core, until: deadline, &call) { call throws(ArenaError) in
-                try names.lookForLock(&call)
+                try names.lock.look(&call)
             }
             guard case .done = entering else {
                 names.lock.giveUp(&call)
@@ -148,6 +148,9 @@ extension SharedArena {
 
     /// Takes the object `name` away and frees its block, as one step. Nothing is deinitialised. O(records of the name's bucket).
     ///
+    /// Of a container (``SharedArray``, ``SharedDictionary``, ``SharedString``) everything that is in it is freed before, one after the other; whoever has it open gets `destroyed` from then on. Killed in the middle, the rest is
+    /// freed by who destroys or opens it next.
+    ///
     /// One that is being constructed is not there yet. Who has found the object before must not use it any more.
     /// - Parameter deadline: for waiting for a process that is stopped while it names or destroys an object.
     /// - Returns: whether it was there.
@@ -155,9 +158,11 @@ extension SharedArena {
     @discardableResult
     public func destroy(_ name: String, until deadline: Deadline = .never) throws(ArenaError) -> Bool {
         let name = try ArenaName(name)
-        try names.enter(until: deadline)
-        defer { names.lock.letGo() }
-        return try using { heap throws(ArenaError) in try names.destroy(name, heap) }
+        let container = try names.find(name).flatMap { ContainerKind(ofType: $0.typeName) == nil ? nil : $0 }
+        if let container { try destroyContent(of: name.text, container, until: deadline) }
+        try names.lock.enter(until: deadline)
+        defer { names.lock.leave() }
+        return try using { heap throws(ArenaError) in try names.destroy(name, heap, only: container) }
     }
 
     // MARK: How
@@ -206,7 +211,7 @@ extension SharedArena {
         let wanted = try Wanted(name, type, count, isNew: isNew)
         while true {
             if let found = try find(wanted) { return TypedOffset(found) }
-            try names.enter(until: deadline)
+            try names.lock.enter(until: deadline)
             switch try begin(wanted) {
             case .found(let found): return TypedOffset(try wanted.check(found))
             case .mine(let claim): return TypedOffset(try unsafe construct(wanted, claim, constructor))
@@ -221,7 +226,7 @@ extension SharedArena {
 
     /// In the lock, which it lets go of.
     private func begin(_ wanted: Wanted) throws(ArenaError) -> ArenaNames.Beginning {
-        defer { names.lock.letGo() }
+        defer { names.lock.leave() }
         return try names.begin(wanted.name, wanted.description) { last throws(ArenaError) in
             try using { heap throws(ArenaError) in try names.append(heap, after: last, wanted.name) }
         }

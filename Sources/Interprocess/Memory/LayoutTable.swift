@@ -31,7 +31,8 @@ package enum LayoutTable {
     package static let structures: [Structure] = [
         header, deathRecord, peerSlot, queue, queueProgress, fanIn, handoff, handoffSide, handoffSlice, synchronization,
         sharedQueue, messageRing, messageSlot, messageDrops, topic, topicChunk, topicPeer, service, call, notifierGroup, latestValue,
-        latestVersion, variable, arena, arenaHeap, arenaObject, arenaSlab,
+        latestVersion, variable, arena, arenaHeap, arenaObject, arenaSlab, container,
+        dictionary, dictionaryEntry, array, string,
     ]
 
     static func field<Root, Value>(

@@ -1,0 +1,145 @@
+import CInterprocess
+import InterprocessSystem
+
+/// The beginning of a container with a lock: who changes it, and which block is on its way in or out.
+///
+/// **Layout** "container".
+///
+/// **States**
+///
+/// | coming | going | meaning |
+/// |---|---|---|
+/// | none | none | whole |
+/// | a block | any | the block belongs to the container, and is about to get its place in it |
+/// | none | a block | the block is about to lose its place, or has lost it, and is about to be freed |
+///
+/// A block comes in by the arena's change of `coming`, and is freed by that of `going`: each happens or does not, with all that belongs to it (``ArenaLink``). What lies between, giving the block its place or
+/// taking it away, is done again by whoever has the lock next: so it has to be harmless when it was done already.
+///
+/// **Memory order** `SYNC container.stamp`: `stamp` changes before anything that was found in the container is freed or overwritten ⇄ who reads without the lock reads it before and after, with an acquire fence between.
+///
+/// **Death** in the lock: the next one finds `coming` or `going`, and finishes what they say; then `count` becomes `planned`.
+/// **Source** decision record 0015, model Models/dictionary.pml.
+@safe
+struct ContainerWords: @unchecked Sendable {
+    let base: UnsafeMutableRawPointer
+    /// Of the block.
+    let offset: UInt64
+
+    static let size = MemoryLayout<ipc_container>.size
+
+    init(at base: UnsafeMutableRawPointer, _ offset: UInt64) {
+        unsafe self.base = base
+        self.offset = offset
+    }
+
+    func word(_ place: Int) -> SharedUInt64 { unsafe SharedUInt64(at: base + place) }
+
+    var lock: SharedUInt32 { unsafe SharedUInt32(at: base) }
+    var heir: SharedUInt32 { unsafe SharedUInt32(at: base + 4) }
+    var stamp: SharedUInt64 { word(8) }
+    var coming: SharedUInt64 { word(16) }
+    var going: SharedUInt64 { word(24) }
+    var count: SharedUInt64 { word(32) }
+    var planned: SharedUInt64 { word(40) }
+    var isDestroyed: SharedUInt64 { word(48) }
+
+    /// Links in the container, as the arena changes them.
+    var comingOffset: UInt64 { offset + 16 }
+    var goingOffset: UInt64 { offset + 24 }
+
+    /// Before anybody else can see it.
+    static func initialize(_ container: inout ipc_container) {
+        (container.word, container.heir) = (ClaimWord.free, ClaimWord.free)
+    }
+}
+
+/// A container that this process has open: its lock, and what every one does alike.
+final class ContainerCore: Sendable {
+    let arena: SharedArena
+    let name: String
+    let words: ContainerWords
+    let lock: ArenaLock
+    /// See ``HeldLocks``: the same for every opening of the container in this process.
+    let identity: UInt64
+
+    init(_ arena: SharedArena, _ name: String, _ words: ContainerWords) {
+        (self.arena, self.name, self.words) = (arena, name, words)
+        lock = ArenaLock(arena.core, word: words.lock, heir: words.heir, field: "word")
+        identity = arena.core.segment.header.incarnation &+ words.offset
+    }
+
+    var memory: ArenaMemory { arena.core.memory }
+
+    /// Calls `body` in the lock, with everything finished that a dead one has left there.
+    ///
+    /// - Parameter mend: does so, if there is anything.
+    /// - Throws: ``ArenaError`` `deadline`, `selfDeadlock`, `destroyed`, `detached`, `damaged`, and what `body` throws.
+    func changing<R>(
+        until deadline: Deadline, mend: () throws(ArenaError) -> Void, _ body: () throws(ArenaError) -> R
+    ) throws(ArenaError) -> R {
+        try enter(until: deadline, mend: mend)
+        defer { lock.leave() }
+        return try body()
+    }
+
+    func enter(until deadline: Deadline, mend: () throws(ArenaError) -> Void) throws(ArenaError) {
+        if HeldLocks.contains(identity) { throw .selfDeadlock(name) }
+        try lock.enter(until: deadline)
+        do throws(ArenaError) {
+            guard words.isDestroyed.loadAcquire() == 0 else { throw .destroyed(name) }
+            try mend()
+        } catch {
+            lock.leave()
+            throw error
+        }
+    }
+
+    // MARK: In the lock
+
+    /// The block that is coming in; 0: none.
+    func coming() throws(ArenaError) -> UInt64 { try arena.core.load(words.comingOffset) }
+
+    /// The block that is going out; 0: none.
+    func going() throws(ArenaError) -> UInt64 { try arena.core.load(words.goingOffset) }
+
+    /// After the block that came in has its place.
+    func hasCome() {
+        words.count.storeRelease(words.planned.loadRelaxed())
+        words.coming.storeRelease(0)
+    }
+
+    /// After a block has lost its place: frees it.
+    func free(_ block: UInt64, _ heap: ArenaHeap) throws(ArenaError) {
+        words.count.storeRelease(words.planned.loadRelaxed())
+        // SYNC container.stamp: before its bytes can be anybody else's.
+        words.stamp.add(1)
+        try heap.change(words.goingOffset, from: block, to: 0)
+    }
+}
+
+extension ArenaMemory {
+    /// Whether `byteCount` bytes at `offset`, a multiple of 16, are in pages that are there. Whatever stands in them.
+    func isInside(_ offset: UInt64, _ byteCount: Int) -> Bool {
+        let place = offset &- UInt64(pagesOffset)
+        let room = UInt64(grown) << ArenaUnit.pageShift
+        return offset & 15 == 0 && place <= room && UInt64(byteCount) <= room - place
+    }
+}
+
+/// Where an index is in parts that double: part 0 has `first` places, a power of two, part k as many as all before it.
+struct DoublingPlace: Equatable {
+    let part: Int
+    let index: Int
+
+    init(_ index: Int, first: Int) {
+        if index < first {
+            (part, self.index) = (0, index)
+        } else {
+            let doubling = Int.bitWidth - 1 - (index / first).leadingZeroBitCount
+            (part, self.index) = (doubling + 1, index - first << doubling)
+        }
+    }
+
+    static func count(ofPart part: Int, first: Int) -> Int { part == 0 ? first : first << (part - 1) }
+}
