@@ -99,7 +99,7 @@ let package = Package(
         .target(name: "CCrashLabSubjects", path: "Tests/CCrashLabSubjects"),
         .executableTarget(
             name: "CrashLabSubjects",
-            dependencies: ["CCrashLabSubjects", "CrashLab", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: ["CCrashLabSubjects", "CrashLab", "Interprocess", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/CrashLabSubjects", swiftSettings: strict),
         .testTarget(
             name: "CrashLabTests",

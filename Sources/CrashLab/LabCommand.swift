@@ -148,6 +148,12 @@ extension LabCommand {
                 milliseconds: MonotonicInstant.now.nanoseconds(since: start) / 1_000_000)
             try write(json ? report.json : report.text)
             if !report.isClean { throw ExitCode(1) }
+            // Whoever names points wants them tried, and not to read that nothing has failed.
+            if !point.isEmpty, report.total(\.count) == 0 {
+                try FileDescriptor.standardError.writeAll(
+                    "crashlab: nothing was tried: the operation ended before the point, or the mode has no such points\n".utf8)
+                throw ExitCode(1)
+            }
             if let signal = signal() {
                 removeTree(directory)
                 Signal.endProcess(by: signal)
@@ -173,6 +179,7 @@ extension LabCommand {
                 scenario.stepsIntoCalls = scenario.stepsIntoCalls || calls
                 return scenario
             }
+            Storm.endEchoes()
             try Worker(scenarios: scenarios, directory: FilePath(directory), patience: .milliseconds(patience), isFromStart: fromStart)
                 .run()
         }

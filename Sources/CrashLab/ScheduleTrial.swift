@@ -8,7 +8,10 @@ extension Stage {
 
     /// Runs one schedule: all players to their first access, then one of them at a time to its next.
     func schedule(_ point: Point, _ finding: inout Finding) throws {
-        guard let schedule = scenario.schedule, var choice = ScheduleChoice(point, mayKill: schedule.mayKill) else { return }
+        guard let schedule = scenario.schedule, var choice = ScheduleChoice(point, mayKill: schedule.mayKill) else {
+            finding.isVoid = true
+            return
+        }
         site.ledger.clear()
         clearDirectory()
         var players: [Player] = []

@@ -5,12 +5,21 @@ import InterprocessSystem
 extension Storm {
     /// One storm has so many.
     static let killsOfTrial = 100
+    /// Until a segment's keepers wake sleepers for the last time after a death, in the lab.
+    private static let lastEcho: UInt64 = 64
+    /// After the last kill: until the echoes of that are over, and then as long again.
+    static let calm: Duration = .milliseconds(4 * Int64(lastEcho))
+
+    /// In a worker, before it forks. The library goes on for two minutes, for sleepers whose wake-up has come to a thread that was not quite dead; it would make up for any wake-up that is lost.
+    static func endEchoes() { DeathEcho.end(afterMilliseconds: lastEcho) }
 }
 
 extension Stage {
     /// Kills one of the processes at a random moment, again and again; then all must come to their end, and the check must hold.
-    func storm(_ point: Point) throws {
-        guard let storm = scenario.storm, case .seed(let seed) = point.moment else { return }
+    ///
+    /// - Returns: false if the point is none of a storm.
+    func storm(_ point: Point) throws -> Bool {
+        guard let storm = scenario.storm, case .seed(let seed) = point.moment else { return false }
         var random = SeededRandom(seed: seed)
         site.ledger.clear()
         clearDirectory()
@@ -26,10 +35,13 @@ extension Stage {
             _ = children[index].awaitEnding(until: deadline)
             children[index] = bystander(1 + index, storm.workers[index])
         }
+        // Nobody dies: who is not woken now sleeps on.
+        sleepThread(for: Storm.calm)
         site.ledger.overWord.storeRelease(1)
         for (index, child) in children.enumerated() { try awaitEnd(child, "process \(index) of the storm") }
         let check = storm.check, site = site
         try awaitEnd(bystander(20, { _ in try check(site) }), "the check after the storm")
+        return true
     }
 }
 

@@ -38,7 +38,7 @@ extension Stage {
             case .interrupt: try operate(point, CL_INTERRUPT, isContended: scenario.needsSleepers)
             case .fault: try operate(point, CL_FAULT, isContended: scenario.needsSleepers)
             case .scribble: try scribble(at: point)
-            case .storm: try storm(point)
+            case .storm: finding.isVoid = try !storm(point)
             case .schedule, .orders: try schedule(point, &finding)
             }
         } catch {
@@ -49,6 +49,7 @@ extension Stage {
         let report = unsafe board.report(Self.victimIndex).pointee
         finding.length = Length(instructions: Int64(report.instructions), changes: Int64(report.changes))
         (finding.place, finding.ownPlace) = (report.place, report.own_place)
+        if mode.hasDeed, point != .end, finding.place == 0 { finding.isVoid = true }
         if mode == .fault, point != .end {
             finding.isVoid = report.error == 0
             let name = unsafe String(cString: cl_call_name(report.call))

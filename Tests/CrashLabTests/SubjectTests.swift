@@ -34,6 +34,23 @@ import Testing
             #expect(run.status == 1 && run.text.contains("the survivor, to go on: HANG"), "\(run.text)")
         }
 
+        @Test("a storm finds a lock that wakes nobody, although each death wakes all; and nothing in one that does")
+        func silent() async throws {
+            let run = try await LabProgram(
+                "CrashLabSubjects", ["run", "mutex.silent", "--kills", "300", "--failures", "1", "--patience", "4000"])
+            #expect(run.status == 1 && run.text.contains("of the storm: HANG"), "\(run.text)")
+            let right = try await LabProgram("CrashLabSubjects", ["run", "mutex.wakes", "--kills", "300", "--patience", "60000"])
+            #expect(right.status == 0 && right.text.contains(" 0 failed"), "\(right.text)")
+        }
+
+        @Test(
+            "a point that the operation does not reach, or that the mode does not have, is not counted as tried",
+            arguments: [("kill", "i99999999"), ("kill", "c500"), ("kill", "s1"), ("pause", "i99999999")])
+        func void(mode: String, point: String) async throws {
+            let run = try await LabProgram("CrashLabSubjects", ["run", "publish.flagLast", "--mode", mode, "--point", point])
+            #expect(run.status == 1 && run.text.contains("0 points, 0 failed"), "\(run.text)")
+        }
+
         @Test(
             "nothing is found in what is right",
             arguments: [
@@ -41,7 +58,7 @@ import Testing
                 "fail.unlocked",
             ])
         func nothing(scenario: String) async throws {
-            let run = try await LabProgram("CrashLabSubjects", ["run", scenario, "--every", "1"])
+            let run = try await LabProgram("CrashLabSubjects", ["run", scenario, "--every", "1", "--patience", "120000"])
             #expect(run.status == 0 && run.text.contains(" 0 failed"), "\(run.text)")
         }
 

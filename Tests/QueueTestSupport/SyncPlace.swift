@@ -64,6 +64,12 @@ public struct SyncPlace: Sendable {
         return try SharedLatch(in: segment, at: 6 * Self.stride, count: Self.latchCount)
     }
 
+    /// One for which more are waited for than come in a test.
+    public func deepLatch() throws -> SharedLatch {
+        guard let segment else { return try SharedLatch(named: "deep-latch", count: 100, options: options) }
+        return try SharedLatch(in: segment, at: 15 * Self.stride, count: 100)
+    }
+
     public func event(_ resetting: SharedEvent.Reset = .manual, _ strategy: WaitStrategy = .adaptive) throws -> SharedEvent {
         guard let segment else {
             return try SharedEvent(named: try ObjectName("event-\(resetting)"), resetting: resetting, options: options, strategy: strategy)

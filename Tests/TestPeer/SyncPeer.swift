@@ -125,6 +125,13 @@ private func hold(_ what: String, _ place: SyncPlace, _ body: (() throws -> Void
     case "latch":
         let latch = try place.latch()
         try body { try latch.countDown() }
+    case "deep-latch":
+        let latch = try place.deepLatch()
+        try body { try latch.countDown() }
+    case "deep-latch-counted":
+        let latch = try place.deepLatch()
+        try latch.countDown()
+        try body { try latch.wait(until: deadline) }
     case "latch-counted":
         let latch = try place.latch()
         try latch.countDown()

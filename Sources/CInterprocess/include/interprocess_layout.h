@@ -221,7 +221,7 @@ _Static_assert(sizeof(ipc_handoff_slice) == 24, "slice");
 // bits 32-63, behind its PeerID; it holds the difference. Behind those, at the next multiple of 64, the value that it guards.
 typedef struct ipc_sync {
   // 0: what it is; written before `ready`, never again
-  uint32_t ready;           // 0 nothing is here, IPC_SYNC_READY, or the PeerID of who is making it
+  uint32_t ready;           // 0 nothing is here, IPC_SYNC_READY, or, while `kind` is IPC_SYNC_MAKING, the PeerID of who is making it
   uint32_t kind;            // as a segment's
   uint64_t element_hash;    // FNV-1a of the value's type; 0: it guards none
   uint64_t element_size;    // bytes of the value
@@ -245,6 +245,7 @@ typedef struct ipc_sync {
   uint8_t reserved1[8];
 } ipc_sync;
 #define IPC_SYNC_READY 1u
+#define IPC_SYNC_MAKING 0x474b414du  // in `kind` while it is being made: "MAKG"
 _Static_assert(sizeof(ipc_sync) == 128, "two lines");
 _Static_assert(offsetof(ipc_sync, limit) == 24, "limit");
 _Static_assert(offsetof(ipc_sync, word) == 64, "second line");

@@ -217,7 +217,9 @@ package enum LayoutTable {
         return Structure(
             name: "synchronization object", size: MemoryLayout<S>.size, place: "object_offset, or where the user put it",
             fields: [
-                field(\S.ready, "ready", maker, "release", "0 nothing is here, 1 made, or the PeerID of who is making it"),
+                field(
+                    \S.ready, "ready", maker, "release",
+                    "0 nothing is here, 1 made, or, while kind is 0x474b414d, the PeerID of who is making it"),
                 field(\S.kind, "kind", maker, before, "as a segment's"),
                 field(\S.element_hash, "element_hash", maker, before, "FNV-1a of the type of the value that it guards; 0: none"),
                 field(\S.element_size, "element_size", maker, before, "bytes of the value"),

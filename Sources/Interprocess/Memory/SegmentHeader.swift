@@ -144,7 +144,7 @@ public struct SegmentHeader: Sendable, Equatable {
         if let minimumCapacity, capacity < minimumCapacity {
             throw InterprocessError(
                 .sizeMismatch, operation, object,
-                "it was made with capacity \(capacity) and \(minimumCapacity) is needed; give the same capacity on both sides, or remove it first"
+                "it was made with capacity \(capacity) and \(minimumCapacity) is needed; give the same capacity (of a handoff: `HandoffOptions.dataSize`) on both sides, or remove it first"
             )
         }
     }

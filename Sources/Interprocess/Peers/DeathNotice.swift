@@ -35,9 +35,11 @@ public struct DeathNotice: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// The membership that has ended.
     public let peer: PeerID
     /// The process id in the dead peer's own pid namespace; 0 if it is not known any more.
     public let pid: Int32
+    /// Its effective user, as it saw it; 0 also if that is not known any more.
     public let userID: UInt32
     /// The program's name; empty if it is not known any more.
     public let program: String

@@ -51,6 +51,7 @@ public struct HandoffFailure: Error, Sendable, Hashable {
 
     public init(code: UInt32) { self.code = code }
 
+    /// Of a failure of which nothing more is to be said: code 0.
     public static let unspecified = HandoffFailure(code: 0)
 }
 
@@ -98,7 +99,8 @@ extension HandoffCallError: CustomStringConvertible {
             "\(needed) bytes are needed for an array and \(free) are free; release arrays, or ask for more with HandoffOptions.dataSize"
         case .tooDeep: "\(Handoff.maximumDepth) calls are open, each inside of the one before; let the methods call one another less deeply"
         case .yielded: "the other side gave the turn with yield() instead of answering the call"
-        case .outOfStep: "the turn came with something else than what is waited for; rejoin"
+        case .outOfStep:
+            "no call is open whose answer could come, or the turn came with something else than what is waited for: then rejoin"
         default: turnDescription
         }
     }
@@ -107,7 +109,8 @@ extension HandoffCallError: CustomStringConvertible {
         switch self {
         case .deadline: HandoffError.deadline.description
         case .cancelled: HandoffError.cancelled.description
-        case .notYourTurn: HandoffError.notYourTurn.description
+        case .notYourTurn:
+            "the turn is the other side's: wait for it with awaitTurn(), or, after a call that reached its deadline, with awaitAnswer()"
         case .unpaired: HandoffError.unpaired.description
         case .detached: HandoffError.detached.description
         case .damaged(let field): HandoffError.damaged(field).description

@@ -44,7 +44,7 @@ extension Handoff {
         .init(.mmap, only: [.notExecutable, .anonymous], because: "memory for the allocator"),
         .init(.mprotect, only: [.notExecutable], because: "the allocator makes memory of a thread usable so"),
         .init(.brk, because: "memory for the allocator"),
-        .init(.madvise, because: "the allocator gives memory of a thread back so"),
+        .init(.madvise, only: [.dropsContent], because: "the allocator gives memory of a thread back so"),
         .init(.munmap, because: "the allocator gives memory back; closing gives the handoff's back"),
         .init(.close, because: "closing gives the segment's file back, and with it the lock that says that somebody is there"),
         .init(
@@ -61,6 +61,8 @@ extension Handoff {
 extension SystemCallFilter.Condition {
     /// No PROT_EXEC.
     fileprivate static let notExecutable = Self(argument: 2, mask: 4, is: 0, meaning: "not executable")
+    /// MADV_DONTNEED: of what is shared, the others keep everything. MADV_REMOVE would take it from them.
+    fileprivate static let dropsContent = Self(argument: 2, mask: .max, is: 4, meaning: "only drops content")
     /// MAP_ANONYMOUS.
     fileprivate static let anonymous = Self(argument: 3, mask: 0x20, is: 0x20, meaning: "maps no file")
 }

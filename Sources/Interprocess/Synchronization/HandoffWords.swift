@@ -54,6 +54,7 @@ public enum HandoffRole: Sendable, Hashable, CaseIterable {
     /// Has the second.
     case child
 
+    /// The partner's.
     public var other: HandoffRole { self == .parent ? .child : .parent }
     var index: Int { self == .parent ? 0 : 1 }
 }

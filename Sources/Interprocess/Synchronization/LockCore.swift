@@ -107,11 +107,11 @@ struct LockCore: Sendable {
             case .alive: break
             }
             if isMine() { return .done(.held) }
-            guard call.maySleep else { return .busy }
+            guard call.maySleep || call.isHeir || call.isOutOfPatience() else { return .busy }
             // Who let go before it was the heir has not told it.
             if becomeHeir(&call) { continue }
             if seen & ClaimWord.marked == 0, !word.compareExchange(seen, seen | ClaimWord.marked) { continue }
-            return .sleep(sleepWords(call, seen, deaths))
+            return call.maySleep ? .sleep(sleepWords(call, seen, deaths)) : .busy
         }
     }
 
@@ -180,8 +180,9 @@ extension LockCore {
         guard !call.isHeir, call.isOutOfPatience() else { return false }
         let named = heir.loadSequential()
         guard ClaimWord.isFree(named) || table.holder(ofClaim: named) != .alive else { return false }
-        call.isHeir = heir.compareExchange(named, claim)
-        return call.isHeir
+        guard heir.compareExchange(named, claim) else { return false }
+        call.becameHeir()
+        return true
     }
 
     func resign(_ call: inout WaitingCall) {

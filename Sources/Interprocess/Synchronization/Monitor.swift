@@ -41,6 +41,10 @@ final class Monitor: Sendable {
         fileprivate var entry = WaitingCall(maySleep: true)
         /// Whether this call is the next.
         var isNext = false
+        /// Whether it becomes that when it has waited for long: not where all wait for the same.
+        let mayBeNext: Bool
+
+        init(mayBeNext: Bool = true) { self.mayBeNext = mayBeNext }
     }
 
     /// Enters the lock if nobody is in it, for a call that does not wait. Then ``leave(_:)`` with what this returns; nil: it was not entered.
@@ -78,13 +82,14 @@ final class Monitor: Sendable {
             leave(before)
             return .done(result)
         }
+        let isNobodyNext = words.next.loadRelaxed() == 0
+        if monitorCall.mayBeNext, !monitorCall.isNext, isNobodyNext, call.isOutOfPatience() {
+            words.next.storeRelease(me.rawValue)
+            monitorCall.isNext = true
+        }
         guard call.maySleep else {
             leave(before)
             return .busy
-        }
-        if !monitorCall.isNext, call.isOutOfPatience(), words.next.loadRelaxed() == 0 {
-            words.next.storeRelease(me.rawValue)
-            monitorCall.isNext = true
         }
         // Read in the lock: who changes something after this, and who dies after this, wakes.
         let deaths = deaths.loadAcquire()
@@ -99,7 +104,10 @@ final class Monitor: Sendable {
             return nil
         }
         lock.letGo()
-        return .sleep(SleepWords(event: words.changes, eventSeen: seen, life: self.deaths, lifeSeen: deaths))
+        var sleepWords = SleepWords(event: words.changes, eventSeen: seen, life: self.deaths, lifeSeen: deaths)
+        // Those who hold it may take turns so that it never becomes free, and nobody is woken: then this call has to become the next by itself.
+        if monitorCall.mayBeNext, !monitorCall.isNext, isNobodyNext { sleepWords.lookAgain = call.endOfPatience }
+        return .sleep(sleepWords)
     }
 
     /// What to do after a call has ended without having got anything.

@@ -65,10 +65,10 @@ struct SemaphoreCore: Sendable {
                 if areLeft { unsafe Futex.wake(word.rawAddress) }
                 return .done(true)
             }
-            guard call.maySleep else { return .busy }
+            guard call.maySleep || call.isHeir || call.isOutOfPatience() else { return .busy }
             if lock.becomeHeir(&call) { continue }
             if !isMarked, !word.compareExchange(seen, seen | ClaimWord.marked) { continue }
-            return .sleep(lock.sleepWords(call, seen, deaths))
+            return call.maySleep ? .sleep(lock.sleepWords(call, seen, deaths)) : .busy
         }
     }
 
@@ -117,7 +117,11 @@ struct SemaphoreCore: Sendable {
         while true {
             let seen = word.loadSequential()
             guard ClaimWord.isOpen(seen) else { return false }
-            if seen >= Self.step { return true }
+            if seen >= Self.step {
+                // Not a look alone: whoever takes the unit after this sees what was done before this.
+                if word.compareExchange(seen, seen) { return true }
+                continue
+            }
             guard word.compareExchange(seen, seen | Self.step) else { continue }
             if seen & ClaimWord.marked != 0 { wake(1) }
             return true

@@ -122,7 +122,7 @@ public final class SharedBarrier: Sendable {
 
     /// One call of ``wait(until:)``.
     private struct Arrival {
-        var monitorCall = Monitor.Call()
+        var monitorCall = Monitor.Call(mayBeNext: false)
         /// The phase in which it came; nil: not yet.
         var phase: UInt32?
     }

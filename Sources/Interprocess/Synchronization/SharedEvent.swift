@@ -14,6 +14,7 @@ import InterprocessSystem
 /// **Memory order** `SYNC event.word`: release by ``set()`` ⇄ acquire by who comes through.
 /// **Death** of who sets: it is set or not; who is killed before the wake-up wakes all by its death. Of who was woken and had not come through: the others look
 /// again.
+/// **Lifetime** of one with a name: until the last process that has it open leaves or dies, and then the next one is not set, unless ``SynchronizationOptions/lifetime`` says otherwise: keep the value of this type for as long as it is to last.
 /// **Progress** of an event that resets itself: as ``SemaphoreCore``.
 public final class SharedEvent: Sendable {
     /// What becomes of the event when a caller comes through.
@@ -26,6 +27,7 @@ public final class SharedEvent: Sendable {
 
     let object: SynchronizationObject
     let core: SemaphoreCore
+    /// What happens to it when somebody comes through.
     public let resetting: Reset
     /// How calls that block wait.
     public let strategy: WaitStrategy
@@ -90,7 +92,11 @@ public final class SharedEvent: Sendable {
                 guard core.raise() else { throw failure }
                 return
             }
-            if seen & Self.isSetBit != 0 { return }
+            if seen & Self.isSetBit != 0 {
+                // Not a look alone: whoever takes it away after this sees what was done before this.
+                if word.compareExchange(seen, seen) { return }
+                continue
+            }
             guard word.compareExchange(seen, ((seen &+ Self.time) | Self.isSetBit) & ~ClaimWord.marked) else { continue }
             if seen & ClaimWord.marked != 0 { unsafe Futex.wake(word.rawAddress) }
             return

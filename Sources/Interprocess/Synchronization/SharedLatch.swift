@@ -14,7 +14,8 @@ import Synchronization
 ///
 /// **Layout** `word` of "synchronization object", and a slot for each peer: whether it has counted down.
 /// **Memory order** `SYNC latch.word`: what was done before counting down is seen by all who waited.
-/// **Death** of who counts down: it has or has not, by one store; between this and the note that it has, the others are told of its death though it has.
+/// **Death** of who counts down: it has or has not, by one store; between this and the note that it has, the others are told of its death though it has; and likewise if more than 31 others have had its place among the peers and counted down before the death is looked at.
+/// **Lifetime** of one with a name: until the last process that has it open leaves or dies, and then the next one counts from the beginning, unless ``SynchronizationOptions/lifetime`` says otherwise: keep the value of this type for as long as it is to last.
 /// **Progress** counting down never blocks. Waiting blocks until the count is zero.
 public final class SharedLatch: Sendable {
     private let object: SynchronizationObject
@@ -88,7 +89,7 @@ public final class SharedLatch: Sendable {
                 unsafe Futex.change(word.rawAddress, .set(Int32(ClaimWord.open)), waking: .max)
             }
             if amount == 0 { return }
-            object.words.slot(object.peer.slot).storeRelease(UInt64(object.peer.rawValue) | 1 << 32)
+            noteThatCounted()
             return
         }
     }
@@ -142,9 +143,25 @@ public final class SharedLatch: Sendable {
         return nil
     }
 
+    /// In the slot: the last peer that had it and has counted down, and in bits 32–63 which of the 32 generations up to that one have.
+    private func noteThatCounted() {
+        let (slot, mine) = (object.words.slot(object.peer.slot), UInt64(object.peer.rawValue))
+        var seen = slot.loadAcquire()
+        while seen & 0xffff_ffff != mine {
+            let age = PeerID(rawValue: UInt32(truncatingIfNeeded: seen)).map { object.peer.generation &- $0.generation }
+            let before = age.map { $0 < 32 ? ((seen >> 32) << UInt64($0)) & 0xffff_ffff : 0 } ?? 0
+            // Another thread of this process may do the same.
+            if slot.compareExchange(seen, mine | (before | 1) << 32) { return }
+            seen = slot.loadAcquire()
+        }
+    }
+
     private func hasCountedDown(_ peer: PeerID) -> Bool {
         guard peer.slot < object.words.slots else { return false }
-        return UInt32(truncatingIfNeeded: object.words.slot(peer.slot).loadAcquire()) == peer.rawValue
+        let seen = object.words.slot(peer.slot).loadAcquire()
+        guard let last = PeerID(rawValue: UInt32(truncatingIfNeeded: seen)) else { return false }
+        let age = last.generation &- peer.generation
+        return age < 32 && seen >> (32 + UInt64(age)) & 1 != 0
     }
 
     private func finish(_ ending: WaitEnding<Void>) throws(RendezvousError) {

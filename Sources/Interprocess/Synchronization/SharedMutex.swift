@@ -26,6 +26,7 @@ import InterprocessSystem
 /// **Fork** A child without `exec` has no part in the lock, whether it was held or not, and gets `detached`; what its parent held stays held by the parent.
 /// **Progress** blocks while another has the lock. Not first come, first served: who has been overtaken for a millisecond is next.
 /// **Trust** a word that no peer can have written is taken for one of a peer that has gone; the value is as good as those who may write to the segment.
+/// **Lifetime** of one with a name: until the last process that has it open leaves or dies, and then the value begins anew, unless ``SynchronizationOptions/lifetime`` says otherwise: keep the value of this type for as long as it is to last.
 /// **Source** see ``LockCore``.
 @safe
 public final class SharedMutex<Value: Shareable>: @unchecked Sendable {
@@ -49,11 +50,12 @@ public final class SharedMutex<Value: Shareable>: @unchecked Sendable {
         try self.init(SynchronizationObject.open(name, Self.plan(initial), options), strategy)
     }
 
-    /// Opens the mutex that stands `offset` bytes into the data of a plain segment, or makes it there if nothing but zeroes stands in its ``byteCount`` bytes.
+    /// Opens the mutex that stands `offset` bytes into the data of a plain segment, or makes it there if nothing but zeroes stands in its ``byteCount`` bytes. Waits while another process is making it, for 5 s
+    /// at most.
     ///
     /// - Parameter offset: a multiple of 64.
     /// - Throws: ``InterprocessError`` `invalidArgument`, `sizeMismatch` if it does not fit, `kindMismatch` and `elementMismatch` if something else stands there,
-    ///   `detached`.
+    ///   `busy` if one that is making it has been stopped in that; `detached`.
     public convenience init(
         in segment: Segment, at offset: Int, initial: Value, strategy: WaitStrategy = .adaptive
     ) throws(InterprocessError) {

@@ -11,6 +11,7 @@ import InterprocessSystem
 /// **Memory order** `SYNC once.word`: release when it is done ⇄ acquire by who finds it done.
 /// **Death** of who is doing it: one of the others does it, and is told of the death, since half of it may be done.
 /// **Progress** blocks while another is doing it. If that one's thread ends without the process, nobody does it: deadlines let the others go.
+/// **Lifetime** of one with a name: until the last process that has it open leaves or dies, and then it is done anew by who comes next, unless ``SynchronizationOptions/lifetime`` says otherwise: keep the value of this type for as long as it is to last.
 /// **Source** the lock of ``LockCore`` with one state more.
 public final class SharedOnce: Sendable {
     let object: SynchronizationObject

@@ -128,7 +128,8 @@ public final class SharedPermits: Sendable {
     }
 
     private func check(_ count: Int) throws(WaitError) {
-        guard (1...units).contains(count) else { throw .impossible("\(count) of \(units) permits can never be had") }
+        guard count >= 1 else { throw .impossible("1 permit is the least that can be asked for, not \(count)") }
+        guard count <= units else { throw .impossible("\(count) of \(units) permits can never be had") }
     }
 
     private func look(_ call: inout WaitingCall, _ monitorCall: inout Monitor.Call, _ count: Int) -> Look<Void?> {

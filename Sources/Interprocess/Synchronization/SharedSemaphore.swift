@@ -9,6 +9,7 @@
 /// Nobody owns a unit: what a process has taken is gone if it is killed before it gives it back. For units that come back see ``SharedPermits``.
 ///
 /// **Layout** `word` of "synchronization object".
+/// **Lifetime** of one with a name: until the last process that has it open leaves or dies, and then the next one begins with its first value, unless ``SynchronizationOptions/lifetime`` says otherwise: keep the value of this type for as long as it is to last.
 /// **Death**, **Progress**, **Memory order** see ``SemaphoreCore``.
 @safe
 public final class SharedSemaphore: Sendable {

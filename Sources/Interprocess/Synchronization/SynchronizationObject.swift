@@ -34,6 +34,8 @@ struct SynchronizationWords: @unchecked Sendable {
 
     // Their places are worked out once.
     let ready: SharedUInt32
+    /// `ready` and `kind` in one.
+    fileprivate let beginning: SharedUInt64
     let word: SharedUInt32
     let heir: SharedUInt32
     let inconsistent: SharedUInt32
@@ -53,6 +55,7 @@ struct SynchronizationWords: @unchecked Sendable {
         self.slots = slots
         func word32(_ field: PartialKeyPath<ipc_sync>) -> SharedUInt32 { unsafe SharedUInt32(at: base + Self.offset(field)) }
         ready = word32(\.ready)
+        beginning = unsafe SharedUInt64(at: base + Self.offset(\.ready))
         word = word32(\.word)
         heir = word32(\.heir)
         inconsistent = word32(\.inconsistent)
@@ -99,12 +102,21 @@ struct SynchronizationWords: @unchecked Sendable {
 
     // MARK: What it is
 
+    /// All but the kind.
     fileprivate func describe(_ plan: SynchronizationPlan) {
-        word32(\.kind).storeRelaxed(plan.kind.rawValue)
         word64(\.element_hash).storeRelaxed(plan.element?.hash ?? 0)
         word64(\.element_size).storeRelaxed(UInt64(plan.element?.size ?? 0))
         word64(\.limit).storeRelaxed(UInt64(plan.limit))
         word32(\.slots).storeRelaxed(UInt32(slots))
+    }
+
+    /// What stands in `ready` and `kind` while `peer` makes the object: no number that a user's bytes are likely to be.
+    fileprivate static func making(_ peer: PeerID) -> UInt64 { UInt64(IPC_SYNC_MAKING) << 32 | UInt64(peer.rawValue) }
+
+    /// The last thing that its maker does.
+    fileprivate func finish(_ plan: SynchronizationPlan) {
+        // SYNC synchronization.ready
+        beginning.storeRelease(UInt64(plan.kind.rawValue) << 32 | UInt64(IPC_SYNC_READY))
     }
 
     fileprivate var kind: SegmentKind { SegmentKind(rawValue: word32(\.kind).loadRelaxed()) }
@@ -182,7 +194,7 @@ final class SynchronizationObject: Sendable {
                 let words = words(mapping)
                 words.describe(plan)
                 plan.initialize(words)
-                words.ready.storeRelaxed(UInt32(IPC_SYNC_READY))
+                words.finish(plan)
             })
         let opened = words(segment.mapping)
         // The header has been checked against the same plan, but for more slots than that asked for.
@@ -200,7 +212,7 @@ final class SynchronizationObject: Sendable {
 
     /// At `offset` bytes in the data of a plain segment, where it is made if nothing but zeroes stands there.
     ///
-    /// Whoever makes it names itself in `ready`; if it dies half-way, the next one makes it anew.
+    /// Whoever makes it names itself in `ready`, with a number beside it; if it dies half-way, the next one makes it anew.
     static func open(in segment: Segment, at offset: Int, _ plan: SynchronizationPlan) throws(InterprocessError) -> SynchronizationObject {
         let label = "\(segment.name?.description ?? "anonymous segment") at \(offset)"
         if let element = plan.element { try checkAlignment(element, label) }
@@ -237,18 +249,21 @@ final class SynchronizationObject: Sendable {
         let deadline = Deadline.after(SegmentFile.patience)
         while true {
             let deaths = table.deaths.loadAcquire()
-            let seen = words.ready.loadAcquire()
-            if seen == UInt32(IPC_SYNC_READY) { return }
+            let seen = words.beginning.loadAcquire()
+            let ready = UInt32(truncatingIfNeeded: seen)
+            if ready == UInt32(IPC_SYNC_READY) { return }
             if seen == 0 {
                 // What is not zero may be of a maker that has come since: then it has named itself.
                 if !words.areZero(size) {
                     fullFence()
-                    guard words.ready.loadAcquire() != 0 else { throw occupied(label, size) }
+                    guard words.beginning.loadAcquire() != 0 else { throw occupied(label, size) }
                     continue
                 }
             } else {
                 // Another object's words or bytes of the user's name no peer that can have been here.
-                guard let maker = PeerID(rawValue: seen), table.hasHad(maker) else { throw occupied(label, size) }
+                guard let maker = PeerID(rawValue: ready), seen == SynchronizationWords.making(maker), table.hasHad(maker) else {
+                    throw occupied(label, size)
+                }
                 switch table.condition(of: maker) {
                 case .alive:
                     guard !deadline.hasPassed else {
@@ -256,20 +271,19 @@ final class SynchronizationObject: Sendable {
                             .busy, "open", label,
                             "another process has been making it for 5 s: it is probably stopped; let it go on, or end it")
                     }
-                    SleepWords(event: words.ready, eventSeen: seen, life: table.deaths, lifeSeen: deaths).sleep(until: deadline)
+                    SleepWords(event: words.ready, eventSeen: ready, life: table.deaths, lifeSeen: deaths).sleep(until: deadline)
                     continue
                 case .dead: Barrier.afterDeath()
                 case .gone: break
                 }
             }
-            guard words.ready.compareExchange(seen, segment.peer.rawValue) else { continue }
+            guard words.beginning.compareExchange(seen, SynchronizationWords.making(segment.peer)) else { continue }
             // Who sees anything of what follows sees who makes it.
             fullFence()
             words.clear()
             words.describe(plan)
             plan.initialize(words)
-            // SYNC synchronization.ready
-            words.ready.storeRelease(UInt32(IPC_SYNC_READY))
+            words.finish(plan)
             unsafe Futex.wake(words.ready.rawAddress)
             return
         }

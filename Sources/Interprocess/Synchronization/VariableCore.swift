@@ -77,8 +77,8 @@ struct VariableCore: Sendable {
                     return .done(.claimed(mine))
                 }
             }
+            if call.maySleep || call.isOutOfPatience(), becomeNext(next, &call) { continue }
             guard call.maySleep else { return .busy }
-            if becomeNext(next, &call) { continue }
             let value = event.prepare()
             // Again, now that whoever changes anything sees the mark.
             guard words.control.loadSequential() == seen, ClaimWord.isFree(named) || next.loadSequential() == named else { continue }
@@ -145,8 +145,9 @@ struct VariableCore: Sendable {
         guard !call.isHeir, call.isOutOfPatience() else { return false }
         let named = next.loadSequential()
         guard ClaimWord.isFree(named) || table.holder(ofClaim: named) != .alive else { return false }
-        call.isHeir = next.compareExchange(named, name)
-        return call.isHeir
+        guard next.compareExchange(named, name) else { return false }
+        call.becameHeir()
+        return true
     }
 
     private func stepBack(_ next: SharedUInt32, _ call: inout WaitingCall) {

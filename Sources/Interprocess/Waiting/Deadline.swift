@@ -10,6 +10,7 @@ public struct Deadline: Sendable, Hashable {
     /// Nil: for ever.
     public var instant: MonotonicInstant?
 
+    /// Of an instant; nil: never.
     @inlinable public init(_ instant: MonotonicInstant?) { self.instant = instant }
 
     /// Waits for as long as it takes.
@@ -20,7 +21,9 @@ public struct Deadline: Sendable, Hashable {
     /// `duration` from now; a negative one has passed already.
     public static func after(_ duration: Duration) -> Deadline { Deadline(MonotonicInstant.now.advanced(by: duration)) }
 
+    /// When an instant of the monotonic clock has come.
     public static func at(_ instant: MonotonicInstant) -> Deadline { Deadline(instant) }
 
+    /// Whether it has. Reads the clock.
     public var hasPassed: Bool { instant.map { $0 <= .now } ?? false }
 }

@@ -16,9 +16,11 @@ enum Look<Result> {
 struct WaitingCall {
     /// Whether a look may announce a sleep; false while the call polls, and for calls that only try.
     var maySleep: Bool
+    /// Or has, without sleeping, become the heir, who stands for sleepers.
     private(set) var hasSlept = false
     /// Whether this call is the heir of its object; see ``LockCore``.
     var isHeir = false
+    /// When it first slept, or began to spin.
     private var began: MonotonicInstant?
 
     init(maySleep: Bool) { self.maySleep = maySleep }
@@ -26,16 +28,26 @@ struct WaitingCall {
     /// How long a call is overtaken by others before it insists on being the next.
     static let patience: UInt64 = 1_000_000  // nanoseconds
 
-    /// Whether it has slept, and for so long that it may become the heir.
-    mutating func isOutOfPatience() -> Bool {
-        guard hasSlept, let began else { return false }
+    /// Whether it has waited for so long that it may become the heir. A call that polls before it sleeps, or only tries, never has.
+    func isOutOfPatience() -> Bool {
+        guard let began else { return false }
         return MonotonicInstant.now.nanoseconds(since: began) >= Self.patience
     }
 
-    mutating func willSleep() {
-        if began == nil { began = .now }
+    /// When it will have.
+    var endOfPatience: MonotonicInstant { (began ?? .now).advanced(by: .nanoseconds(Int64(Self.patience))) }
+
+    mutating func becameHeir() {
+        isHeir = true
         hasSlept = true
     }
+
+    mutating func willSleep() {
+        willWait()
+        hasSlept = true
+    }
+
+    private mutating func willWait() { if began == nil { began = .now } }
 }
 
 /// How a call that waited ended.
@@ -67,6 +79,7 @@ extension WaitingCall {
             case .done(let result): return .done(result)
             case .busy:
                 if deadline.hasPassed { return .deadline }
+                if strategy == .spin { call.willWait() }
                 spent += pauses
                 if strategy == .adaptive {
                     if spent >= pausesWhilePolling { call.maySleep = true }
