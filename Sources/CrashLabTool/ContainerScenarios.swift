@@ -48,7 +48,7 @@ let containerScenarios: [Scenario] = [
         storm: Storm(
             workers: (0..<8).map { who in { try storm($0, who) } },
             check: { site in
-                let containers = try Containers(openArena(site, lasting: true))
+                let containers = try Containers(openLarge(site))
                 _ = try containers.content()
                 try containers.checkWhole(destroying: true)
             })),
@@ -265,8 +265,13 @@ private func warm() throws {
     for name in ["d", "a", "s"] { try other.arena.destroy(name) }
 }
 
+/// Where each of eight processes has pages of its own for each size of blocks.
+private func openLarge(_ site: Site) throws -> SharedArena {
+    try SharedArena(named: "a", options: ArenaOptions(directory: site.directory, lifetime: .untilRemoved, limit: 64 << 20))
+}
+
 private func storm(_ process: Bystander, _ who: Int) throws {
-    let containers = Containers(try openArena(process.site, lasting: true))
+    let containers = Containers(try openLarge(process.site))
     var turn = who * 1000
     while !process.isOver {
         turn += 1
