@@ -148,8 +148,8 @@ extension SharedArena {
 
     /// Takes the object `name` away and frees its block, as one step. Nothing is deinitialised. O(records of the name's bucket).
     ///
-    /// Of a container (``SharedArray``, ``SharedDictionary``, ``SharedString``) everything that is in it is freed before, one after the other; whoever has it open gets `destroyed` from then on. Killed in the middle, the rest is
-    /// freed by who destroys or opens it next.
+    /// Of a container (``SharedArray``, ``SharedDictionary``, ``SharedString``) everything that is in it is freed before, one after the other; whoever has it open gets `destroyed` from then on, but nobody may be waiting to
+    /// change it just then: its lock goes with it. Killed in the middle, the rest is freed by who destroys or opens it next.
     ///
     /// One that is being constructed is not there yet. Who has found the object before must not use it any more.
     /// - Parameter deadline: for waiting for a process that is stopped while it names or destroys an object.

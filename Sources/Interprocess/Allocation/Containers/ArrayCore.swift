@@ -133,6 +133,8 @@ struct ArrayCore: Sendable {
     /// Makes parts for so many elements.
     func reserve(_ capacity: Int) throws(ArenaError) {
         guard capacity > 0 else { return }
+        // So that nothing is taken for what can never be.
+        guard capacity <= core.arena.limit / max(1, stride) else { throw .full }
         let last = DoublingPlace(capacity - 1, first: first).part
         guard last < Int(IPC_CONTAINER_PARTS) else { throw .full }
         for part in 0...last where try core.arena.core.load(partOffset(part)) == 0 {

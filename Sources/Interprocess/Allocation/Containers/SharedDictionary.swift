@@ -66,7 +66,8 @@ public final class SharedDictionary<Key: SharedKey, Value: Shareable>: Sendable 
     public func elements(until deadline: Deadline = .never) throws(ArenaError) -> [(key: Key, value: Value)] {
         var found: [(key: Key, value: Value)] = []
         try core.changing(until: deadline) { () throws(ArenaError) in
-            found.reserveCapacity(min(core.count, core.core.memory.limit * 1024))
+            // No more than that on the word of shared memory.
+            found.reserveCapacity(min(core.count, 1024))
             try core.list.forEach { _, entry throws(ArenaError) in
                 let bytes = try unsafe Array(core.list.key(entry))
                 guard let key = unsafe Key(keyBytes: bytes.span.bytes) else { throw .damaged("key") }
