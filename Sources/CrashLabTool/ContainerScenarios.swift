@@ -7,7 +7,9 @@ let containerScenarios: [Scenario] = [
     container("dictionary.put", "a process that puts an entry into a dictionary", outcomes: { $0.put("n") }) {
         try $0.dictionary().updateValue(Halves.new, forKey: "n")
     },
-    container("dictionary.grow", "a process that puts the entry in for which there are more buckets", entries: 16, outcomes: { $0.put("n") }) {
+    container(
+        "dictionary.grow", "a process that puts the entry in for which there are more buckets", entries: 16, outcomes: { $0.put("n") }
+    ) {
         try $0.dictionary().updateValue(Halves.new, forKey: "n")
     },
     container("dictionary.replace", "a process that puts a value in the place of another", outcomes: { $0.put("1") }) {
@@ -29,7 +31,9 @@ let containerScenarios: [Scenario] = [
         try $0.array().append(contentsOf: (0..<8).map { _ in Halves.new })
     },
     container("array.set", "a process that overwrites an element", outcomes: { $0.set(2) }) { try $0.array().set(2, to: Halves.new) },
-    container("array.update", "a process that changes an element", outcomes: { $0.set(2) }) { try $0.array().update(2) { $0 = Halves.new } },
+    container("array.update", "a process that changes an element", outcomes: { $0.set(2) }) {
+        try $0.array().update(2) { $0 = Halves.new }
+    },
     container("array.pop", "a process that takes the last element away", outcomes: { $0.truncate($0.array.count - 1) }) {
         try $0.array().popLast()
     },
