@@ -511,7 +511,7 @@ typedef struct ipc_container {
   uint64_t coming;          // link: the block that is being put in; 0: none
   uint64_t going;           // link: the block that is being taken out; 0: none
   uint64_t count;           // what is in it
-  uint64_t planned;         // what `count` becomes by the change that is going on
+  uint64_t planned;         // what `count` becomes by the change that is going on; of an array, and 1
   uint64_t is_destroyed;    // 1: it is being taken away
   uint64_t reserved;
 } ipc_container;

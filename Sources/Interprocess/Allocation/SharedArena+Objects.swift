@@ -154,7 +154,7 @@ extension SharedArena {
     /// One that is being constructed is not there yet. Who has found the object before must not use it any more.
     /// - Parameter deadline: for waiting for a process that is stopped while it names or destroys an object.
     /// - Returns: whether it was there.
-    /// - Throws: ``ArenaError`` `invalidName`, `deadline`, `detached`, `damaged`; `invalid` if its block was freed already.
+    /// - Throws: ``ArenaError`` `invalidName`, `deadline`, `detached`, `damaged`; `invalid` if its block was freed already; `selfDeadlock` in the body of a change of the container.
     @discardableResult
     public func destroy(_ name: String, until deadline: Deadline = .never) throws(ArenaError) -> Bool {
         let name = try ArenaName(name)

@@ -22,7 +22,9 @@ extension LayoutTable {
                     \C.going, "going", locked, "release; compare-exchange",
                     "a link, as roots: the block that is losing its place and is then freed; 0 none"),
                 field(\C.count, "count", locked, "release", "what is in it"),
-                field(\C.planned, "planned", locked, "before the change that it is for", "what count becomes by what is coming or going"),
+                field(
+                    \C.planned, "planned", locked, "before the change that it is for",
+                    "what count becomes by what is coming or going; of an array, and 1, while elements go; 0 none"),
                 field(\C.is_destroyed, "is_destroyed", locked, "release", "1: what is in it is being freed"),
             ])
     }()

@@ -9,7 +9,8 @@ import Synchronization
 /// **Layout** "array", behind it one element, the *draft*. An element that is overwritten is first written there; then `writing` says which one it is: from then on it has that value; then it is copied there.
 /// **Memory order** `SYNC container.stamp`: `stamp` changes before the draft is written, and before the element is. So who reads without the lock reads the draft or the element, whichever `writing` says, and if
 /// `stamp` is as it was, it is whole.
-/// **Death** in the lock: the next one copies the draft once more.
+/// **Death** in the lock: the next one copies the draft once more. If `planned` says that elements were being taken away, it takes them away: else `stamp` could be as it was, and who still reads one of them would not see that another is
+/// appended over it (model Models/array.pml, UNPLANNED).
 struct ArrayCore: Sendable {
     let core: ContainerCore
     let stride: Int
@@ -108,6 +109,8 @@ struct ArrayCore: Sendable {
 
     /// Copies the draft to where it belongs. Done again by who finds that another has died in it.
     private func mend() throws(ArenaError) {
+        let planned = words.planned.loadRelaxed()
+        if planned != 0 { truncate(min(count, Int(truncatingIfNeeded: (planned - 1) & 0xffff_ffff_ffff))) }
         let index = writing.loadAcquire()
         guard index != 0 else { return }
         guard index <= UInt64(count) else { throw .damaged("writing") }
@@ -148,9 +151,11 @@ struct ArrayCore: Sendable {
 
     /// Takes all but the first `count` elements away.
     func truncate(_ count: Int) {
+        words.planned.storeRelease(UInt64(count) + 1)
         words.count.storeRelease(UInt64(count))
         // Who is still reading one of them sees it, before it is appended over.
         willOverwrite()
+        words.planned.storeRelease(0)
     }
 
     /// Takes all elements away, and gives their parts back.
@@ -166,7 +171,7 @@ struct ArrayCore: Sendable {
 
     /// Takes everything away that the container has in the arena, but for itself. May be done again.
     func destroy(until deadline: Deadline) throws(ArenaError) {
-        try core.lock.enter(until: deadline)
+        try core.enterToDestroy(until: deadline)
         defer { core.lock.leave() }
         words.isDestroyed.storeRelease(1)
         writing.storeRelease(0)

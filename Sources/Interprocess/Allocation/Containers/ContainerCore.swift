@@ -19,7 +19,8 @@ import InterprocessSystem
 /// **Memory order** `SYNC container.stamp`: `stamp` changes before anything that was found in the container is freed or overwritten ⇄ who reads without the lock reads it before and after, with an acquire fence between.
 ///
 /// **Death** in the lock: the next one finds `coming` or `going`, and finishes what they say; then `count` becomes `planned`.
-/// **Source** decision record 0015, model Models/dictionary.pml.
+/// Of an array nothing is coming or going: see ``ArrayCore``.
+/// **Source** decision record 0015, models Models/dictionary.pml and Models/array.pml.
 @safe
 struct ContainerWords: @unchecked Sendable {
     let base: UnsafeMutableRawPointer
@@ -93,6 +94,12 @@ final class ContainerCore: Sendable {
             lock.leave()
             throw error
         }
+    }
+
+    /// As ``enter(until:mend:)``, also where another has died in it.
+    func enterToDestroy(until deadline: Deadline) throws(ArenaError) {
+        if HeldLocks.contains(identity) { throw .selfDeadlock(name) }
+        try lock.enter(until: deadline)
     }
 
     // MARK: In the lock

@@ -27,7 +27,7 @@ extension SharedArena {
     func container<Control: ContainerControl>(
         _ name: String, as type: Control.Type, until deadline: Deadline, _ initialize: (inout Control) -> Void
     ) throws(ArenaError) -> ContainerWords {
-        while true {
+        for _ in 0..<1000 {
             let place: TypedOffset<Control>
             do {
                 place = try findOrConstruct(name, as: type, until: deadline) { initialize(&$0) }
@@ -38,6 +38,8 @@ extension SharedArena {
             if !isBeingDestroyed(words, Control.kind) { return words }
             try destroy(name, until: deadline)
         }
+        // Each time another has destroyed it meanwhile: hardly anybody can.
+        throw .damaged("is_destroyed")
     }
 
     private func isBeingDestroyed(_ words: ContainerWords, _ kind: ContainerKind) -> Bool {

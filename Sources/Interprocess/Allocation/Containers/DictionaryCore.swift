@@ -142,7 +142,7 @@ struct DictionaryCore: Sendable {
 
     /// Takes everything away that the container has in the arena, but for itself. May be done again.
     func destroy(until deadline: Deadline) throws(ArenaError) {
-        try core.lock.enter(until: deadline)
+        try core.enterToDestroy(until: deadline)
         defer { core.lock.leave() }
         core.words.isDestroyed.storeRelease(1)
         try core.arena.using { heap throws(ArenaError) in

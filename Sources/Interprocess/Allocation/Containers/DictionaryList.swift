@@ -78,8 +78,27 @@ struct DictionaryList: Sendable {
     private static let (seedPlace, bucketsPlace, keyPlacePlace, partsPlace, firstPlace) = (64, 72, 80, 96, 416)
     static let headSize = MemoryLayout<ipc_dictionary_entry>.size
     static let size = MemoryLayout<ipc_dictionary>.size
-    /// So many entries may have the same hash, before that is taken for damage.
-    private static let mostEqual = 1 << 16
+    /// Bytes of a key.
+    static let longestKey = 1 << 16
+
+    /// One who goes along the list, and sees where it is none: it goes on upwards, and not too long at one height, so that it ends.
+    private struct Walk {
+        /// So many entries may have the same hash, before that is taken for damage.
+        private static let mostEqual = 1 << 16
+        private var place: UInt64
+        private var (equal, mark) = (0, 0 as UInt64)
+
+        init(from place: UInt64) { self.place = place }
+
+        mutating func step(to node: DictionaryNode, _ place: UInt64) throws(ArenaError) {
+            guard place >= self.place else { throw .damaged("order") }
+            equal = place == self.place ? equal + 1 : 0
+            // A ring has but one height. What was met at 1, 2, 4, … is looked for: so it is seen in the second round at the latest, and not only after the most.
+            guard equal < Self.mostEqual, equal == 0 || node.offset != mark else { throw .damaged("order") }
+            if equal & (equal - 1) == 0 { mark = node.offset }
+            self.place = place
+        }
+    }
 
     private var words: ContainerWords { core.words }
     var seed: UInt64 { words.word(Self.seedPlace).loadRelaxed() }
@@ -121,7 +140,7 @@ struct DictionaryList: Sendable {
     func key(_ entry: DictionaryNode) throws(ArenaError) -> UnsafeRawBufferPointer {
         guard core.memory.isInside(entry.offset, keyPlace) else { throw .damaged("next") }
         let length = entry.keyLength.loadRelaxed()
-        guard length <= 1 << 40, core.memory.isInside(entry.offset, keyPlace + Int(length)) else { throw .damaged("key_length") }
+        guard length <= Self.longestKey, core.memory.isInside(entry.offset, keyPlace + Int(length)) else { throw .damaged("key_length") }
         return unsafe UnsafeRawBufferPointer(start: entry.base + keyPlace, count: Int(length))
     }
 
@@ -171,17 +190,17 @@ struct DictionaryList: Sendable {
 
     /// O(entries of the bucket). Without the lock the caller has to look at the stamp afterwards, also if this throws.
     func locate(_ target: DictionaryTarget, from start: DictionaryNode) throws(ArenaError) -> Position {
-        var (before, last, equal) = (start, DictionaryNode.place(start.order.loadAcquire()), 0)
+        var before = start
+        var walk = Walk(from: DictionaryNode.place(start.order.loadAcquire()))
         while true {
             let next = before.next
             guard next != 0 else { return Position(before: before, found: nil, next: 0) }
             let node = try node(next)
             let place = DictionaryNode.place(node.order.loadRelaxed())
-            equal = place == last ? equal + 1 : 0
-            guard place >= last, equal < Self.mostEqual else { throw .damaged("order") }
+            try walk.step(to: node, place)
             if unsafe place > target.order { return Position(before: before, found: nil, next: next) }
             if unsafe place == target.order, try unsafe isTarget(node, target) { return Position(before: before, found: node, next: next) }
-            (before, last) = (node, place)
+            before = node
         }
     }
 
@@ -246,22 +265,19 @@ struct DictionaryList: Sendable {
     /// Calls `body` with all entries, each with the node before it, which returns whether the entry is still there.
     func forEach(_ body: (_ before: DictionaryNode, DictionaryNode) throws(ArenaError) -> Bool) throws(ArenaError) {
         guard var before = try bucket(0) else { throw .damaged("first") }
-        var (last, equal) = (0 as UInt64, 0)
+        var walk = Walk(from: 0)
         while true {
             let next = before.next
             guard next != 0 else { return }
             let node = try node(next)
             let order = node.order.loadRelaxed()
-            let place = DictionaryNode.place(order)
-            equal = place == last ? equal + 1 : 0
-            guard place >= last, equal < Self.mostEqual else { throw .damaged("order") }
+            try walk.step(to: node, DictionaryNode.place(order))
             // Not with `||`, which would lose the type of the error.
             if !DictionaryNode.isEntry(order) {
                 before = node
             } else if try body(before, node) {
                 before = node
             }
-            last = place
         }
     }
 

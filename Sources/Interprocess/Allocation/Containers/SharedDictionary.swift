@@ -26,7 +26,7 @@ public final class SharedDictionary<Key: SharedKey, Value: Shareable>: Sendable 
     private let core: DictionaryCore
 
     /// Bytes that a key has at most.
-    public static var maximumKeyLength: Int { 1 << 16 }
+    public static var maximumKeyLength: Int { DictionaryList.longestKey }
 
     private struct Control: ContainerControl {
         static var kind: ContainerKind { .dictionary }
@@ -66,10 +66,13 @@ public final class SharedDictionary<Key: SharedKey, Value: Shareable>: Sendable 
     public func elements(until deadline: Deadline = .never) throws(ArenaError) -> [(key: Key, value: Value)] {
         var found: [(key: Key, value: Value)] = []
         try core.changing(until: deadline) { () throws(ArenaError) in
-            // No more than that on the word of shared memory.
-            found.reserveCapacity(min(core.count, 1024))
+            found.reserveCapacity(min(core.count, 1 << 16))
+            // Where entries overlap, they may have more bytes than the arena.
+            var room = core.core.arena.limit
             try core.list.forEach { _, entry throws(ArenaError) in
                 let bytes = try unsafe Array(core.list.key(entry))
+                room -= core.list.keyPlace + bytes.count
+                guard room >= 0 else { throw .damaged("key_length") }
                 guard let key = unsafe Key(keyBytes: bytes.span.bytes) else { throw .damaged("key") }
                 found.append((key, unsafe Self.load(core.value(entry))))
                 return true

@@ -113,6 +113,29 @@ extension ArenaSuite {
             #expect(failures.withLock { $0.isEmpty }, "\(failures.withLock { $0.prefix(3) })")
         }
 
+        @Test("A5 L4 elements that a killed process was taking away are gone, and who still reads one of them is told by the stamp")
+        func takenAway() throws {
+            let arena = try ArenaScene().open()
+            let array = try SharedArray<Whole>("a", in: arena)
+            try array.append(contentsOf: (0..<5).map { Whole($0) })
+            let object = try #require(try arena.objects().first)
+            let words = unsafe ContainerWords(at: arena.core.memory.base + Int(object.offset.rawValue), object.offset.rawValue)
+            // As it is between `planned` and `count`, and between `count` and `stamp`.
+            for count in [5, 3] as [UInt64] {
+                words.planned.storeRelease(4)
+                words.count.storeRelease(count)
+                let stamp = words.stamp.loadRelaxed()
+                try array.append(Whole(9))
+                #expect(words.stamp.loadRelaxed() > stamp && words.planned.loadRelaxed() == 0)
+                #expect(try array.elements().map(\.first) == [0, 1, 2, 9])
+                try array.append(Whole(4))
+            }
+            for impossible in [7, .max, 1 << 63] as [UInt64] {
+                words.planned.storeRelease(impossible)
+                #expect(try array.elements().count == 5 && array.validate() == [])
+            }
+        }
+
         @Test("A5 a string is replaced as a whole, of any length, by every opening of the arena")
         func strings() throws {
             let scene = try ArenaScene()

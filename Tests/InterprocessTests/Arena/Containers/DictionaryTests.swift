@@ -209,6 +209,10 @@ extension ArenaSuite {
             // The process's other opening of the same arena.
             let other = try SharedDictionary<String, Whole>("d", in: scene.open(limit: 1 << 20))
             #expect(arenaError { try shared.update(long, default: Whole()) { _ in try other.removeAll() } } == .selfDeadlock("d"))
+            let destroying = arenaError {
+                try shared.update(long, default: Whole()) { _ in _ = try arena.destroy("d", until: .after(.milliseconds(1))) }
+            }
+            #expect(destroying == .selfDeadlock("d"))
             let late = Lock<ArenaError?>(nil)
             try shared.update("a", default: Whole()) { _ in
                 let thread = try Background { _ in
