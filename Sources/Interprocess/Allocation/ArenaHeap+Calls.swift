@@ -19,6 +19,21 @@ extension ArenaHeap {
         return fresh
     }
 
+    /// Whether the block that a link names is allocated.
+    func check(_ block: UInt64, namedBy place: UInt64) throws(ArenaError) {
+        var fault: ArenaError?
+        for _ in 0..<100 {
+            do throws(ArenaError) {
+                _ = try memory.allocated(block)
+                return
+            } catch { fault = error }
+            // It is free if another has just taken it from there. Perhaps it was even allocated anew since, and published there again: then once more.
+            let now = try core.load(place)
+            guard now == block else { throw .changed(Offset(rawValue: now)) }
+        }
+        if let fault { throw fault }
+    }
+
     func allocate(_ size: Int, alignment: Int, into place: UInt64, _ fill: (UnsafeMutableRawBufferPointer) -> Void) throws(ArenaError)
         -> UInt64
     {

@@ -366,21 +366,6 @@ final class ArenaHeap: @unchecked Sendable {
         return block
     }
 
-    /// Whether the block that a link names is allocated.
-    private func check(_ block: UInt64, namedBy place: UInt64) throws(ArenaError) {
-        var fault: ArenaError?
-        for _ in 0..<100 {
-            do throws(ArenaError) {
-                _ = try memory.allocated(block)
-                return
-            } catch { fault = error }
-            // It is free if another has just taken it from there. Perhaps it was even allocated anew since, and published there again: then once more.
-            let now = try core.load(place)
-            guard now == block else { throw .changed(Offset(rawValue: now)) }
-        }
-        if let fault { throw fault }
-    }
-
     /// Makes the link at `place` name `fresh`, in hand, instead of `old`, which is freed; 0: nothing.
     func change(_ place: UInt64, from old: UInt64, to fresh: UInt64) throws(ArenaError) {
         forgetLast()

@@ -162,10 +162,7 @@ struct ArrayCore: Sendable {
     func removeAll() throws(ArenaError) {
         truncate(0)
         try core.arena.using { heap throws(ArenaError) in
-            for part in 0..<Int(IPC_CONTAINER_PARTS) {
-                let block = try core.arena.core.load(partOffset(part))
-                if block != 0 { try heap.change(partOffset(part), from: block, to: 0) }
-            }
+            try core.freeParts(from: 0, partOffset, heap)
         }
     }
 

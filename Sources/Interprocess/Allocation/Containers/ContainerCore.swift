@@ -110,6 +110,17 @@ final class ContainerCore: Sendable {
     /// The block that is going out; 0: none.
     func going() throws(ArenaError) -> UInt64 { try arena.core.load(words.goingOffset) }
 
+    /// Frees the parts of a container from `first` on, the last one first: so what is left if a process is killed in it is what comes before, and whoever does it again finds all.
+    func freeParts(from first: Int, _ place: (Int) -> UInt64, _ heap: ArenaHeap) throws(ArenaError) {
+        var end = first
+        while end < Int(IPC_CONTAINER_PARTS), try arena.core.load(place(end)) != 0 { end += 1 }
+        while end > first {
+            end -= 1
+            let block = try arena.core.load(place(end))
+            if block != 0 { try heap.change(place(end), from: block, to: 0) }
+        }
+    }
+
     /// After the block that came in has its place.
     func hasCome() {
         words.count.storeRelease(words.planned.loadRelaxed())

@@ -289,9 +289,6 @@ struct DictionaryList: Sendable {
         bucketsWord.storeRelease(UInt64(Self.first))
         // SYNC container.stamp
         words.stamp.add(1)
-        for part in 1..<Int(IPC_CONTAINER_PARTS) {
-            let block = try core.arena.core.load(partOffset(part))
-            if block != 0 { try heap.change(partOffset(part), from: block, to: 0) }
-        }
+        try core.freeParts(from: 1, partOffset, heap)
     }
 }
