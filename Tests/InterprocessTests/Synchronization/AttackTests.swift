@@ -74,7 +74,7 @@ struct AttackTests {
         let segment = try Segment.create("segment", size: 4096, in: directory.objects)
         let gone = try Segment.open("segment", in: directory.objects).peer
         unsafe segment.withBytes { bytes in
-            unsafe bytes.storeBytes(of: gone.rawValue, as: UInt32.self)
+            unsafe bytes.storeBytes(of: beingMade(by: gone), as: UInt64.self)
             unsafe bytes.storeBytes(of: 42, toByteOffset: 64, as: UInt32.self)
         }
         #expect(try SharedSemaphore(in: segment, at: 0, value: 3).value == 3)

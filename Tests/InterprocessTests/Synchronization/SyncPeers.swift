@@ -89,3 +89,6 @@ func blocking<R: ~Copyable>(_ body: () throws -> R) rethrows -> R { try body() }
 
 /// A deadline that no passing test reaches.
 var patiently: Deadline { .after(watchdog) }
+
+/// What stands in the first eight bytes of an object in a segment while a peer makes it.
+func beingMade(by peer: PeerID) -> UInt64 { 0x474b_414d << 32 | UInt64(peer.rawValue) }

@@ -11,9 +11,6 @@ extension SyncSuite {
         private static let count = 200
         private static let bytes = (count + 1) * SyncField.stride
 
-        /// What stands in an object's first eight bytes while a peer makes it.
-        private static func making(_ peer: PeerID) -> UInt64 { 0x474b_414d << 32 | UInt64(peer.rawValue) }
-
         private func open(_ field: Segment) {
             unsafe field.withBytes { unsafe SharedUInt32(at: $0.baseAddress! + Self.count * SyncField.stride).storeRelease(1) }
         }
@@ -91,7 +88,7 @@ extension SyncSuite {
                 for offset in stride(from: 40, to: 128, by: 4) {
                     unsafe bytes.storeBytes(of: 0xa5a5_a5a5, toByteOffset: offset, as: UInt32.self)
                 }
-                unsafe bytes.storeBytes(of: Self.making(peer), toByteOffset: 0, as: UInt64.self)
+                unsafe bytes.storeBytes(of: beingMade(by: peer), toByteOffset: 0, as: UInt64.self)
             }
             let opening = try TestThread { try SharedMutex<SyncPair>(in: field, at: 0, initial: SyncField.initial).withLock { $0[0] } }
             sleepThread(for: .milliseconds(5))
@@ -120,7 +117,7 @@ extension SyncSuite {
             let stopped = try PeerProcess("attach", [scene.directory.path.string, "field"])
             try eventuallyBlocking("it has joined") { field.peers.contains { $0.pid == stopped.pid } }
             let maker = try #require(field.peers.first { $0.pid == stopped.pid }).id
-            unsafe field.withBytes { unsafe $0.storeBytes(of: Self.making(maker), toByteOffset: 2 * SyncField.stride, as: UInt64.self) }
+            unsafe field.withBytes { unsafe $0.storeBytes(of: beingMade(by: maker), toByteOffset: 2 * SyncField.stride, as: UInt64.self) }
             let patience = openFailure { () throws(InterprocessError) in
                 _ = try SharedMutex<SyncPair>(in: field, at: 2 * SyncField.stride, initial: SyncField.initial)
             }

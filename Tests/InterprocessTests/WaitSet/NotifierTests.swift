@@ -91,12 +91,12 @@ extension SyncSuite {
                 for offset in stride(from: 64 + 128, to: 64 + size, by: 8) {
                     unsafe bytes.storeBytes(of: 99, toByteOffset: offset, as: UInt64.self)
                 }
-                unsafe bytes.storeBytes(of: segment.peer.rawValue, toByteOffset: 64, as: UInt32.self)
+                unsafe bytes.storeBytes(of: beingMade(by: segment.peer), toByteOffset: 64, as: UInt64.self)
             }
             let dead = try PeerProcess("attach", [directory.path.string, "place"])
             try eventuallyBlocking("it has joined") { segment.peers.contains { $0.pid == dead.pid } }
             let maker = try #require(segment.peers.first { $0.pid == dead.pid }).id
-            unsafe segment.withBytes { unsafe $0.storeBytes(of: maker.rawValue, toByteOffset: 64, as: UInt32.self) }
+            unsafe segment.withBytes { unsafe $0.storeBytes(of: beingMade(by: maker), toByteOffset: 64, as: UInt64.self) }
             dead.kill()
             let notifier = try SharedNotifier(in: segment, at: 64, ids: 100)
             #expect(notifier.words.count(of: 3).loadAcquire() == 0 && notifier.words.changes(ofGroup: 1).loadAcquire() == 0)
