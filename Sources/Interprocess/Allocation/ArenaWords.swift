@@ -175,6 +175,13 @@ struct ArenaMemory: @unchecked Sendable {
     @inline(__always)
     func offset(ofPage page: Int) -> UInt64 { UInt64(pagesOffset &+ page &* ArenaUnit.page) }
 
+    /// Whether `byteCount` bytes at `offset`, a multiple of 16, are in pages that are there. Whatever stands in them.
+    func isInside(_ offset: UInt64, _ byteCount: Int) -> Bool {
+        let place = offset &- UInt64(pagesOffset)
+        let room = UInt64(grown) << ArenaUnit.pageShift
+        return offset & 15 == 0 && place <= room && UInt64(byteCount) <= room - place
+    }
+
     /// Whether a link may stand there: in a root, in a bucket behind the roots, or in a page.
     func isLink(_ offset: UInt64) -> Bool {
         guard offset % 8 == 0 else { return false }

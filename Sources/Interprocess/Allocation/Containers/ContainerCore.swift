@@ -135,29 +135,3 @@ final class ContainerCore: Sendable {
         try heap.change(words.goingOffset, from: block, to: 0)
     }
 }
-
-extension ArenaMemory {
-    /// Whether `byteCount` bytes at `offset`, a multiple of 16, are in pages that are there. Whatever stands in them.
-    func isInside(_ offset: UInt64, _ byteCount: Int) -> Bool {
-        let place = offset &- UInt64(pagesOffset)
-        let room = UInt64(grown) << ArenaUnit.pageShift
-        return offset & 15 == 0 && place <= room && UInt64(byteCount) <= room - place
-    }
-}
-
-/// Where an index is in parts that double: part 0 has `first` places, a power of two, part k as many as all before it.
-struct DoublingPlace: Equatable {
-    let part: Int
-    let index: Int
-
-    init(_ index: Int, first: Int) {
-        if index < first {
-            (part, self.index) = (0, index)
-        } else {
-            let doubling = Int.bitWidth - 1 - (index / first).leadingZeroBitCount
-            (part, self.index) = (doubling + 1, index - first << doubling)
-        }
-    }
-
-    static func count(ofPart part: Int, first: Int) -> Int { part == 0 ? first : first << (part - 1) }
-}
