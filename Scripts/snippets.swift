@@ -45,6 +45,7 @@ func show(_ reading: Reading, _ missed: UInt64) {}
 func render(_ request: Resize) async -> Thumbnail { Thumbnail() }
 func image(of order: Order) async throws -> Image { Image() }
 func readCommand() throws {}
+func buildTables() throws {}
 func printStatistics() {}
 
 let work: [Job] = []

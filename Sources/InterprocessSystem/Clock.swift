@@ -15,6 +15,9 @@ public struct MonotonicInstant: Hashable, Comparable, Sendable, BitwiseCopyable 
     /// The time now. The corresponding C function is `clock_gettime(CLOCK_MONOTONIC)`; no system call on the usual machine.
     public static var now: Self { Self(nanoseconds: readClock(CLOCK_MONOTONIC)) }
 
+    /// The instant `duration` from now, as ``advanced(by:)`` of it.
+    public static func after(_ duration: Duration) -> Self { now.advanced(by: duration) }
+
     /// The instant `duration` later; saturates at the end of time, and at the beginning for negative durations.
     public func advanced(by duration: Duration) -> Self {
         let (seconds, attoseconds) = duration.components

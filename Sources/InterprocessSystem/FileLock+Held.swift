@@ -27,9 +27,9 @@ public struct HeldFileLock: ~Copyable, Sendable {
     /// Two that have a lock of bytes shared and both ask for it exclusive wait for each other: ``FileLockError/deadlock`` for one of two
     /// record locks, else for ever. A whole-file lock is given back first, so that whoever waits for it may come in between.
     ///
-    /// - Throws: as ``FileLock/lock(_:)``. Locks of bytes are as they were then; a whole-file lock may be gone.
-    public mutating func convert(to mode: FileLock.Mode) throws(FileLockError) {
-        try lock.lock(mode)
+    /// - Throws: as ``FileLock/lock(_:until:)``. Locks of bytes are as they were then; a whole-file lock may be gone.
+    public mutating func convert(to mode: FileLock.Mode, until deadline: MonotonicInstant? = nil) throws(FileLockError) {
+        try lock.lock(mode, until: deadline)
         self.mode = mode
     }
 
@@ -38,12 +38,6 @@ public struct HeldFileLock: ~Copyable, Sendable {
         guard try lock.tryLock(mode) else { return false }
         self.mode = mode
         return true
-    }
-
-    /// The same with a deadline, at which it throws ``FileLockError/deadline``.
-    public mutating func convert(to mode: FileLock.Mode, until deadline: MonotonicInstant) throws(FileLockError) {
-        try lock.lock(mode, until: deadline)
-        self.mode = mode
     }
 
     /// Gives the lock back now, and says if that fails.
@@ -58,16 +52,10 @@ public struct HeldFileLock: ~Copyable, Sendable {
 }
 
 extension FileLock {
-    /// Takes the lock as ``lock(_:)`` does; the value that it returns gives it back.
+    /// Takes the lock as ``lock(_:until:)`` does; the value that it returns gives it back.
     ///
     /// An owner that holds the lock twice gives it back with the first of the two values: such locks do not count.
-    public func hold(_ mode: Mode = .exclusive) throws(FileLockError) -> HeldFileLock {
-        try lock(mode)
-        return HeldFileLock(self, mode)
-    }
-
-    /// The same with a deadline; see ``lock(_:until:)``.
-    public func hold(_ mode: Mode = .exclusive, until deadline: MonotonicInstant) throws(FileLockError) -> HeldFileLock {
+    public func hold(_ mode: Mode = .exclusive, until deadline: MonotonicInstant? = nil) throws(FileLockError) -> HeldFileLock {
         try lock(mode, until: deadline)
         return HeldFileLock(self, mode)
     }
@@ -84,18 +72,12 @@ extension FileLock {
         return HeldFileLock(self, mode)
     }
 
-    /// Calls `body` while the lock is held, and gives it back when `body` returns or throws.
+    /// Calls `body` while the lock is held, and gives it back when `body` returns or throws. The deadline is that of taking the lock.
     ///
     /// - Throws: a ``FileLockError`` if the lock could not be taken, or what `body` throws.
-    public func withLock<R: ~Copyable>(_ mode: Mode = .exclusive, _ body: () throws -> R) throws -> R {
-        let held = try hold(mode)
-        let result = try body()
-        try held.unlock()
-        return result
-    }
-
-    /// The same with a deadline for taking the lock.
-    public func withLock<R: ~Copyable>(_ mode: Mode = .exclusive, until deadline: MonotonicInstant, _ body: () throws -> R) throws -> R {
+    public func withLock<R: ~Copyable>(_ mode: Mode = .exclusive, until deadline: MonotonicInstant? = nil, _ body: () throws -> R) throws
+        -> R
+    {
         let held = try hold(mode, until: deadline)
         let result = try body()
         try held.unlock()

@@ -1,16 +1,25 @@
 import SystemPackage
 
-/// Waiting that ends before the lock is free. The kernel's own wait knows no deadline: see ``FileLockWait``.
+/// Waiting for a lock. The kernel's own wait knows no deadline: see ``FileLockWait``.
 extension FileLock {
-    /// Takes the lock, blocking while somebody is in the way, until `deadline` at the latest. Signals do not end the wait.
+    /// Takes the lock, blocking while somebody is in the way, until `deadline` at the latest. Signals do not end the wait (a handler runs,
+    /// and the wait begins anew).
     ///
-    /// Costs what ``tryLock(_:)`` does if nobody is in the way. Else a thread is started that waits in the kernel like all others, so
-    /// that a deadlock is reported here too; at the deadline the thread is ended and the lock is tried for once more.
+    /// If the one in the way dies, the lock is this one's; nothing says that it died. Without a deadline the calling thread waits in the
+    /// kernel. With one, this costs what ``tryLock(_:)`` does if nobody is in the way; else a thread is started that waits in the kernel
+    /// like all others, so that a deadlock is reported here too; at the deadline the thread is ended and the lock is tried for once more.
     /// Over a network file system whose server does not answer, the call may come back late.
     ///
-    /// - Throws: as ``lock(_:)``, ``FileLockError/noThread`` and ``FileLockError/deadline``. Locks of bytes are then what they were; a whole-file lock that was to be
-    ///   changed is gone.
-    public func lock(_ mode: Mode = .exclusive, until deadline: MonotonicInstant) throws(FileLockError) {
+    /// - Throws: as ``tryLock(_:)``; ``FileLockError/deadlock``: then nothing has changed; with a deadline also ``FileLockError/noThread`` and ``FileLockError/deadline``:
+    ///   locks of bytes are then what they were, a whole-file lock that was to be changed is gone.
+    public func lock(_ mode: Mode = .exclusive, until deadline: MonotonicInstant? = nil) throws(FileLockError) {
+        guard let deadline else {
+            do throws(Errno) {
+                return try call(mode.operation, waiting: true)
+            } catch {
+                throw FileLockError(error, mode, file)
+            }
+        }
         while try !tryLock(mode) {
             guard deadline > .now else { throw .deadline }
             let wait = FileLockWait(), end = FileLockEnd()

@@ -94,19 +94,6 @@ public struct FileLock: Sendable, Hashable {
         }
     }
 
-    /// Takes the lock, blocking while somebody is in the way. Signals do not end the wait (a handler runs, and the wait begins anew).
-    ///
-    /// If the one in the way dies, the lock is this one's; nothing says that it died.
-    ///
-    /// - Throws: as ``tryLock(_:)``, and ``FileLockError/deadlock``: then nothing has changed.
-    public func lock(_ mode: Mode = .exclusive) throws(FileLockError) {
-        do throws(Errno) {
-            try call(mode.operation, waiting: true)
-        } catch {
-            throw FileLockError(error, mode, file)
-        }
-    }
-
     /// Gives the lock back; of bytes, also those that were never locked. Does not block. Giving back what is not held is no error.
     ///
     /// - Throws: ``FileLockError/notOpen``; ``FileLockError/outOfLocks`` if unlocking would split a range and the kernel has no memory;

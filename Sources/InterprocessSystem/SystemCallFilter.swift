@@ -46,6 +46,7 @@ public struct SystemCallFilter: Sendable, Equatable {
         /// One line, for people.
         public let reason: String
 
+        /// What is done about `call`, by default that it is allowed, if all `conditions` are met, by default none.
         public init(_ call: Call, _ action: Action = .allow, only conditions: [Condition] = [], because reason: String) {
             (self.call, self.action, self.conditions, self.reason) = (call, action, conditions, reason)
         }

@@ -75,8 +75,7 @@ extension PeerProcess {
 }
 
 // The blocking forms: in an asynchronous function the asynchronous ones would be chosen.
-func lockBlocking(_ lock: FileLock, _ mode: FileLock.Mode) throws(FileLockError) { try lock.lock(mode) }
-func lockBlocking(_ lock: FileLock, _ mode: FileLock.Mode, until deadline: MonotonicInstant) throws(FileLockError) {
+func lockBlocking(_ lock: FileLock, _ mode: FileLock.Mode, until deadline: MonotonicInstant? = nil) throws(FileLockError) {
     try lock.lock(mode, until: deadline)
 }
 
@@ -100,4 +99,4 @@ final class Attempt: Sendable {
 }
 
 /// An instant so many milliseconds from now.
-func after(milliseconds: Int) -> MonotonicInstant { .now.advanced(by: .milliseconds(milliseconds)) }
+func after(milliseconds: Int) -> MonotonicInstant { .after(.milliseconds(milliseconds)) }

@@ -73,14 +73,14 @@ struct FileLockWaitTests {
         let own = try file.open()
         let lock = kind.lock(own)
         #expect(try await peer.ask("try", kind) == "true")
-        let attempt = try Attempt { () throws(FileLockError) in try lock.lock(.exclusive, until: .now.advanced(by: .seconds(1000))) }
+        let attempt = try Attempt { () throws(FileLockError) in try lock.lock(.exclusive, until: .after(.seconds(1000))) }
         try await file.untilWaiting(1)
         #expect(try await peer.ask("unlock", kind) == "unlocked")
         try await attempt.value()
         #expect(try await peer.ask("try", kind) == "false")
         try lock.unlock()
         #expect(try await other.ask("try", kind) == "true")
-        let task = Task { try await lock.lock(.exclusive, until: .now.advanced(by: .seconds(1000))) }
+        let task = Task { try await lock.lock(.exclusive, until: .after(.seconds(1000))) }
         try await file.untilWaiting(1)
         other.kill()
         try await task.value
@@ -155,7 +155,7 @@ struct FileLockWaitTests {
             let wait = Int.random(in: 0...200, using: &random), pause = Int.random(in: 0...600, using: &random)
             let isAsynchronous = round % 2 == 1
             let task = Task.detached {
-                let end = MonotonicInstant.now.advanced(by: .microseconds(wait))
+                let end = MonotonicInstant.after(.microseconds(wait))
                 do {
                     if isAsynchronous { try await mine.lock(.exclusive) } else { try lockBlocking(mine, .exclusive, until: end) }
                     return true

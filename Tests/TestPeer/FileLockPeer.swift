@@ -22,7 +22,7 @@ let fileLockCommands: [String: Command] = ["file-locks": fileLocks]
                 try lock.lock(mode)
                 say("locked")
             case "until":
-                try lock.lock(mode, until: .now.advanced(by: .milliseconds(Int(words[5]) ?? 0)))
+                try lock.lock(mode, until: .after(.milliseconds(Int(words[5]) ?? 0)))
                 say("locked")
             case "unlock":
                 try lock.unlock()

@@ -56,8 +56,8 @@ extension ObjectDirectory {
         switch status.kind {
         case .regular: break
         case .symbolicLink: return foreign(.notASegment, "it is a symbolic link, and links are never followed")
-        case .directory: return foreign(.invalidArgument, "it is a directory")
-        case .other: return foreign(.notASegment, "it is not a plain file")
+        case .directory: return foreign(.invalidArgument, "it is a directory and no object; choose another name")
+        case .other: return foreign(.notASegment, "it is no object but a pipe, socket, device or link; choose another name")
         }
         if owners == .user && status.owner != currentUserID() {
             return foreign(.wrongOwner, "it belongs to another user (\(describeUser(status.owner))) and is not trusted")

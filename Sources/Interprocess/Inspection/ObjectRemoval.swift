@@ -51,7 +51,9 @@ extension ObjectDirectory {
         } catch {
             switch error {
             case .noSuchFileOrDirectory: throw notFound("remove", name)
-            case .isDirectory: throw InterprocessError(.invalidArgument, "remove", name, errno: error, "it is a directory")
+            case .isDirectory:
+                throw InterprocessError(
+                    .invalidArgument, "remove", name, errno: error, "it is a directory and no object; remove it with rmdir")
             default: throw .system(error, "remove", name, "removing its name")
             }
         }

@@ -23,11 +23,14 @@ public struct ObjectDirectory: Sendable, Hashable {
     /// Whether it is what ``user`` gave: then nobody else is meant to get in.
     let isUsersOwn: Bool
 
-    /// The directory at `path`, which must exist; its permissions decide who may create and remove objects.
+    /// The directory at `path`, which must exist; its permissions decide who may create and remove objects, and are not looked at.
+    ///
+    /// - Parameter owners: whose objects are opened: by default only this user's, also if others may write to the directory.
     public init(at path: FilePath, owners: Owners = .user) { self.init(path, owners, isDefault: false, isUsersOwn: false) }
 
     /// The user's own directory: `$INTERPROCESS_DIRECTORY` if that is set, else `/dev/shm/interprocess-UID`, made on first use.
     ///
+    /// It is refused, with `wrongMode`, if everybody may write to it, and the default one if the group may: they could take names in it and remove objects.
     /// Objects that everybody may write to are refused in it, when they are made and when they are opened: for objects of several accounts
     /// use ``init(at:owners:)`` with ``Owners/anyone``.
     public static var user: ObjectDirectory {
@@ -53,18 +56,19 @@ public struct ObjectDirectory: Sendable, Hashable {
         do {
             if isDefault { _ = try Directory.make(at: path, mode: [.ownerReadWriteExecute]) }
             let directory = try Directory(opening: path)
-            if isDefault {
+            if isUsersOwn {
                 let status = try directory.status()
-                guard status.owner == currentUserID() else {
+                guard status.owner == currentUserID() || !isDefault else {
                     throw InterprocessError(
                         .wrongOwner, operation, object,
                         "the directory \(path) belongs to another user (\(describeUser(status.owner))); remove it or set INTERPROCESS_DIRECTORY"
                     )
                 }
-                guard status.permissions.isDisjoint(with: [.groupWrite, .otherWrite]) else {
+                guard status.permissions.isDisjoint(with: isDefault ? [.groupWrite, .otherWrite] : [.otherWrite]) else {
                     throw InterprocessError(
                         .wrongMode, operation, object,
-                        "others may write to the directory \(path) (mode \(octal(status.permissions))); run chmod 700 \(path)")
+                        "others may write to the directory \(path) (mode \(octal(status.permissions))); run chmod go-w \(path), or set INTERPROCESS_DIRECTORY to one that is only this user's"
+                    )
                 }
             }
             return directory

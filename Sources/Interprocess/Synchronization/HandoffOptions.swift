@@ -15,6 +15,7 @@ public struct HandoffOptions: Sendable {
     /// Two sides, and a few that are just ending or coming.
     static let maximumPeers = 8
 
+    /// The values that are not given are those of a handoff of this user's own; see each property.
     public init(
         directory: ObjectDirectory = .user, permissions: FilePermissions = .ownerReadWrite, lifetime: Lifetime = .untilLastPeerLeaves,
         dataSize: Int = 0

@@ -13,6 +13,7 @@ public struct SynchronizationOptions: Sendable {
     /// How many processes may have it open at once, at most 1,024.
     public var maximumPeers: Int
 
+    /// By default: the user's own directory, mode 0600, until the last process has left, made if it is not there, for 32 processes.
     public init(
         directory: ObjectDirectory = .user, permissions: FilePermissions = .ownerReadWrite, lifetime: Lifetime = .untilLastPeerLeaves,
         existence: Existence = .any, maximumPeers: Int = 32

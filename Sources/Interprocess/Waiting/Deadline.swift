@@ -19,7 +19,7 @@ public struct Deadline: Sendable, Hashable {
     @inlinable public static var now: Deadline { Deadline(MonotonicInstant(nanoseconds: 0)) }
 
     /// `duration` from now; a negative one has passed already.
-    public static func after(_ duration: Duration) -> Deadline { Deadline(MonotonicInstant.now.advanced(by: duration)) }
+    public static func after(_ duration: Duration) -> Deadline { Deadline(.after(duration)) }
 
     /// When an instant of the monotonic clock has come.
     public static func at(_ instant: MonotonicInstant) -> Deadline { Deadline(instant) }

@@ -107,6 +107,12 @@ struct SegmentAccessTests {
         try await peer.expect(expected)
     }
 
+    @Test("N5 an INTERPROCESS_DIRECTORY that everybody may write to is refused")
+    func openToAll() async throws {
+        unsafe #expect(chmod(directory.path.string, 0o1777) == 0)
+        try await PeerProcess("default-directory", environment: ["INTERPROCESS_DIRECTORY": directory.path.string]).expect("wrongMode")
+    }
+
     @Test("N5 INTERPROCESS_DIRECTORY chooses the directory")
     func environment() async throws {
         let peer = try PeerProcess("default-directory", environment: ["INTERPROCESS_DIRECTORY": directory.path.string])
