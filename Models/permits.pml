@@ -19,16 +19,16 @@
  *   -DBESIDELATE    who gives back beside the lock changes the number first, and then counts
  *   -DBESIDEAFTER   who makes the sum reads `given_back` after it
  *   -DBESIDESUM     who gives back beside the lock changes the sum itself
+ *   -DNONEXT        the next is not looked at
+ *   -DNEXTSTAYS     the next stays next when it goes without
+ *   -DNEXTDEAD      a dead next stays next
+ *   -DNEXTSILENT    who is the next no more wakes nobody
  * Not shown yet, at the bounds of Models/check: it runs too long, or is not caught:
  *   -DSUMFIRST      the sum is stored before the truth, and made anew by nobody whom the word does not tell of a death
  *   -DNOREMAKE      a lock from a dead holder: the sums are not made anew
  *   -DNOBARRIER     the dead's units are given back without the barrier
  *   -DSEENFIRST     `deaths_seen` is stored before the sum
  *   -DWAKEFIRST     those who wait are woken before the lock is let go, with the old number
- *   -DNONEXT        the next is not looked at
- *   -DNEXTSTAYS     the next stays next when it goes without
- *   -DNEXTDEAD      a dead next stays next
- *   -DNEXTSILENT    who is the next no more wakes nobody
  */
 #ifndef PEERS
 #define PEERS 3

@@ -193,12 +193,10 @@ public final class SharedBarrier: Sendable {
 
     private func setMine(_ held: UInt32) { monitor.changeMine { _ in held } }
 
-    /// A party has died: says so, before its slot is cleared.
+    /// A party has died: says so, before its slot is cleared. Counted again if who counts is killed before that: nobody has looked in between.
     private static func lose(_ dead: PeerID, _ words: SynchronizationWords) {
-        let word = words.broken.loadRelaxed()
-        // Said already, by one who died before it could clear the slot.
-        guard UInt32(truncatingIfNeeded: word >> 32) != dead.rawValue else { return }
-        words.broken.storeRelease(UInt64(UInt32(truncatingIfNeeded: word) &+ 1) | UInt64(dead.rawValue) << 32)
+        let count = UInt32(truncatingIfNeeded: words.broken.loadRelaxed())
+        words.broken.storeRelease(UInt64(count &+ 1) | UInt64(dead.rawValue) << 32)
     }
 
     private func look(_ call: inout WaitingCall, _ arrival: inout Arrival) -> Look<Outcome?> {
