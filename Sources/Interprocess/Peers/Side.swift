@@ -30,9 +30,9 @@ class Side: @unchecked Sendable {
     private let isFinal: Bool
     /// The role is another value's, which joined for both and closes for both.
     private let isBorrowed: Bool
-    /// The other side's role as it was last looked at. Only the one side's own calls use it, and they exclude one another.
+    /// The other side's role as it was last looked at. Only the one side's own calls use it and `polling`, and they exclude one another.
     private final var lookedAt = RoleWord(word: 0)
-    private final var polling = Polling()
+    @exclusivity(unchecked) private final var polling = Polling()
     private let myCPU: SharedUInt32
     private let otherCPU: SharedUInt32
 
@@ -168,7 +168,7 @@ class Side: @unchecked Sendable {
 
     /// Polls as the strategy says.
     final func poll(_ strategy: WaitStrategy, _ deadline: Deadline, isReady: () -> Bool) -> Bool {
-        polling.run(
+        unsafe polling.run(
             strategy, deadline, mine: myCPU, other: otherCPU, mayEnd: { other.current.holder == nil || endDeadOther() }, isReady: isReady)
     }
 

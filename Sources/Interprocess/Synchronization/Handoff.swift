@@ -94,10 +94,10 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
     /// - Throws: ``HandoffError`` `deadline`, `unpaired`, `detached`, `damaged`.
     public mutating func awaitTurn(until deadline: Deadline = .never) throws(HandoffError) -> UInt64? {
         if let value { return value }
-        if end != nil { return nil }
+        if case .some = end { return nil }
         guard isPaired else { throw .unpaired }
         while true {
-            _ = side.poll(strategy, deadline, isReady: { hasChanged })
+            poll(until: deadline)
             if let outcome = try look() { return outcome.value }
             if deadline.hasPassed { throw .deadline }
             if let words = prepareToSleep() {
@@ -136,12 +136,21 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
         if waker.needsAttention, waker.attend() & WaitFlags.open == 0 { throw .detached }
     }
 
+    /// The side is held by this value: nothing is counted for the call.
+    @inline(__always)
+    private func poll(until deadline: Deadline) {
+        let (strategy, turn, theirs) = (strategy, turn, theirs.word)
+        unsafe Unmanaged.passUnretained(side)._withUnsafeGuaranteedRef { side in
+            _ = side.poll(strategy, deadline, isReady: { turn.loadAcquire() != theirs })
+        }
+    }
+
     private var hasChanged: Bool { turn.loadAcquire() != theirs.word }
 
     /// The turn if it has come, or the end; nil if there is nothing yet.
     mutating func look() throws(HandoffError) -> HandoffOutcome? {
         if let value { return .turn(value) }
-        if end != nil { return .ended }
+        if case .some = end { return .ended }
         guard isPaired else { throw .unpaired }
         if try takeTurn(), let value { return .turn(value) }
         if side.isDetached { throw .detached }
