@@ -17,7 +17,7 @@ struct IPC: AsyncParsableCommand {
             CommandGroup(name: "Try:", subcommands: [Demo.self, Send.self, Receive.self]),
             CommandGroup(
                 name: "Look and clean up:",
-                subcommands: [List.self, Who.self, Remove.self, CollectGarbage.self, Layout.self, HandoffCommand.self]),
+                subcommands: [List.self, Who.self, Inspect.self, Remove.self, CollectGarbage.self, Layout.self, HandoffCommand.self]),
             CommandGroup(name: "Measure:", subcommands: [Bench.self]),
             CommandGroup(
                 name: "Started by others:",
@@ -68,8 +68,8 @@ struct IPC: AsyncParsableCommand {
     /// The help for what was asked for.
     private static var helpCommand: String {
         let names = [
-            Demo.self, Send.self, Receive.self, List.self, Who.self, Remove.self, CollectGarbage.self, Layout.self, HandoffCommand.self,
-            Bench.self,
+            Demo.self, Send.self, Receive.self, List.self, Who.self, Inspect.self, Remove.self, CollectGarbage.self, Layout.self,
+            HandoffCommand.self, Bench.self,
         ]
         .map { ($0 as any ParsableCommand.Type)._commandName }
         let first = CommandLine.arguments.dropFirst().first ?? ""

@@ -65,7 +65,7 @@ public struct ArenaStatistics: Sendable, Equatable {
             case .punched, .punching: returned += ArenaUnit.page
             case .slab where word.sizeClass < all.count:
                 let index = word.sizeClass
-                let count = Self.count(memory.slab(page), index)
+                let count = memory.slab(page).count(index)
                 all[index].pages += 1
                 all[index].used += count.used
                 all[index].inHand += count.inHand
@@ -99,18 +99,6 @@ public struct ArenaStatistics: Sendable, Equatable {
         }
         classes = all.filter { $0.pages > 0 }
         heaps = owners.sorted { $0.key < $1.key }.map(\.value)
-    }
-
-    private static func count(_ slab: ArenaSlab, _ index: Int) -> (used: Int, inHand: Int) {
-        var (used, inHand) = (0, 0)
-        let blocks = Interprocess.SizeClass.blocks(index)
-        for word in 0..<Interprocess.SizeClass.words(index) {
-            let mask = Interprocess.SizeClass.mask(word, blocks: blocks)
-            let allocated = ~(slab.free(word).loadAcquire() | slab.freed(word).loadAcquire()) & mask
-            used += allocated.nonzeroBitCount
-            inHand += (allocated & slab.held(word).loadAcquire()).nonzeroBitCount
-        }
-        return (used, inHand)
     }
 }
 

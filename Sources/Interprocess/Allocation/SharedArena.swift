@@ -216,6 +216,9 @@ public final class SharedArena: Sendable {
     /// What it holds. Looks at every page, disturbs nobody, and is as old as the look is long. O(pages).
     public func statistics() -> ArenaStatistics { ArenaStatistics(core.memory, core.segment.attachment.table) }
 
+    /// What each of its pages is. Looks at every page, disturbs nobody, and is as old as the look is long. O(pages).
+    public func map() -> ArenaMap { ArenaMap(core.memory) }
+
     /// Looks for what cannot be: of a whole arena nothing, also while others work in it. Reads only. O(pages).
     public func validate() -> [ArenaProblem] { ArenaProblem.all(core.memory, core.segment.attachment.table) }
 }
