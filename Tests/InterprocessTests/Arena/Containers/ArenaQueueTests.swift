@@ -8,9 +8,10 @@ import Testing
 private final class Got: Sendable {
     let results = Lock<[Result<UInt64, ArenaError>]>([])
 
-    func waiter(_ queue: ArenaQueue<UInt64>) throws -> Background {
+    func waiter(_ queue: ArenaQueue<UInt64>, for time: Duration? = nil) throws -> Background {
+        let deadline = time.map { Deadline.after($0) } ?? .never
         let thread = try Background { _ in
-            let result = Result { () throws(ArenaError) in try queue.popFirst() }
+            let result = Result { () throws(ArenaError) in try queue.popFirst(until: deadline) }
             self.results.withLock { $0.append(result) }
         }
         try eventuallyBlocking("it sleeps") { queue.core.items.isMarked || results.withLock { !$0.isEmpty } }
@@ -138,6 +139,51 @@ extension ArenaSuite {
             try arena.destroy("q")
             try thread.end()
             #expect(got.results.withLock { $0 } == [.failure(.destroyed("q"))])
+        }
+
+        @Test(
+            "A5 a wake-up that comes to nothing, since the lock was held, goes to another; who has waited for the lock stands in nobody's way"
+        )
+        func passedOn() throws {
+            let watch = try HangWatch("passing wake-ups on")
+            defer { watch.end() }
+            let arena = try ArenaScene().open()
+            let queue = try ArenaQueue<UInt64>("q", in: arena)
+            let (words, got) = (queue.core.core.words, Got())
+            let taken = words.word(64)
+            try queue.append(7)
+            #expect(try queue.popFirst() == 7)
+            let late = try got.waiter(queue, for: .milliseconds(300))
+            sleepThread(for: .milliseconds(20))
+            let waiting = try got.waiter(queue)
+            sleepThread(for: .milliseconds(20))
+            // One is woken for an element, and has no lock until its deadline.
+            try queue.core.core.enter(until: .never)
+            taken.storeRelease(0)
+            queue.core.items.notifyOne()
+            try late.end()
+            queue.core.core.lock.leave()
+            try waiting.end()
+            #expect(got.results.withLock { $0 } == [.failure(.deadline), .success(7)])
+
+            // One becomes the lock's heir, and then there is nothing any more.
+            let threads = try (0..<2).map { _ in try got.waiter(queue) }
+            sleepThread(for: .milliseconds(20))
+            try queue.core.core.enter(until: .never)
+            taken.storeRelease(0)
+            queue.core.items.notifyAll()
+            try eventuallyBlocking("one is the heir") {
+                sleepThread(for: .milliseconds(5))
+                unsafe Futex.wake(words.lock.rawAddress)
+                return !ClaimWord.isFree(words.heir.loadSequential())
+            }
+            taken.storeRelease(1)
+            queue.core.core.lock.leave()
+            for number in 8...9 as ClosedRange<UInt64> {
+                #expect(arenaError { try queue.append(number, until: .after(.seconds(5))) } == nil)
+            }
+            for thread in threads { try thread.end() }
+            #expect(try got.results.withLock { try $0.dropFirst(2).map { try $0.get() } }.sorted() == [8, 9])
         }
 
         @Test("A5 L4 what a killed process has left in the middle of taking a chunk out is finished by the next one")
