@@ -5,4 +5,4 @@ let allScenarios: [Scenario] =
     queueSendScenarios + queueReceiveScenarios + queueDropScenarios + queueContendedScenarios + queueStormScenarios + queueScheduleScenarios
     + sharedQueueScenarios + fanInScenarios + segmentScenarios + deathScenarios + handoffScenarios + handoffCallScenarios
     + synchronizationScenarios + notifierScenarios + waitSetScenarios + latestScenarios + variableScenarios + topicScenarios
-    + topicOneScenarios + serviceScenarios + arenaScenarios + arenaObjectScenarios + containerScenarios
+    + topicOneScenarios + serviceScenarios + arenaScenarios + arenaObjectScenarios + containerScenarios + arenaQueueScenarios

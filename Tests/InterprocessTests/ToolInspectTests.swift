@@ -17,7 +17,7 @@ extension ToolTests {
         return arena
     }
 
-    @Test("A7 T1 inspect shows an arena's numbers, its heaps, its objects and a picture of every page")
+    @Test("A6 T1 inspect shows an arena's numbers, its heaps, its objects and a picture of every page")
     func inspect() async throws {
         let arena = try arena()
         let outcome = try await ipc(["inspect", "scene"])
@@ -36,7 +36,7 @@ extension ToolTests {
         #expect(picture.joined().count { $0 == "#" } == 5, "\(text)")  // 300,000 bytes
     }
 
-    @Test("A7 T1 inspect writes the picture as an image, and everything as JSON")
+    @Test("A6 T1 inspect writes the picture as an image, and everything as JSON")
     func inspectFiles() async throws {
         let arena = try arena()
         let image = directory.path(of: "heap.svg")
@@ -52,7 +52,7 @@ extension ToolTests {
         #expect(refused.error.contains("cannot write '/nonexistent/x.svg'") && refused.error.split(separator: "\n").count == 1)
     }
 
-    @Test("A7 T1 inspect says what cannot be, and ends with 1; what is no arena is refused in one line")
+    @Test("A6 T1 inspect says what cannot be, and ends with 1; what is no arena is refused in one line")
     func inspectDamaged() async throws {
         let arena = try arena()
         let page = arena.core.memory.grown - 1

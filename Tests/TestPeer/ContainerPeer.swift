@@ -10,10 +10,11 @@ let containerCommands: [String: Command] = [
     "container-storm": containerStorm,
     "container-fork": containerFork,
     "container-scribble": containerScribble,
+    "arena-queue-storm": queueStorm,
 ]
 
 extension [String] {
-    fileprivate func arena() throws -> SharedArena {
+    func containerArena() throws -> SharedArena {
         try SharedArena(named: "a", options: ArenaOptions(directory: ObjectDirectory(at: FilePath(self[0])), limit: 64 << 20))
     }
 }
@@ -24,7 +25,7 @@ extension [String] {
     let record = try QueueRecord.open(in: directory)
     do {
         guard let seed = UInt64(arguments[1]), let slot = Int(arguments[2]) else { throw BadArguments() }
-        var storm = try ContainerStorm(arguments.arena(), ContainerLog.open(slot, in: directory), slot, seed)
+        var storm = try ContainerStorm(arguments.containerArena(), ContainerLog.open(slot, in: directory), slot, seed)
         try storm.goOn()
         while record[.stop] == 0 { try storm.step() }
     } catch {
@@ -175,13 +176,15 @@ private struct ContainerStorm {
 
 /// container-fork DIRECTORY: forks; the child says what it finds.
 @Sendable private func containerFork(_ arguments: [String]) throws {
-    let arena = try arguments.arena()
+    let arena = try arguments.containerArena()
     let dictionary = try SharedDictionary<String, UInt64>("d", in: arena)
     let array = try SharedArray<UInt64>("a", in: arena)
     let string = try SharedString("s", in: arena)
     try dictionary.updateValue(1, forKey: "a")
     try array.append(1)
     try string.set("text")
+    let queue = try ArenaQueue<UInt64>("q", in: arena)
+    try queue.append(1)
     func outcome(_ body: () throws -> Void) -> String {
         do {
             try body()
@@ -206,10 +209,18 @@ private struct ContainerStorm {
         say("string look " + outcome { _ = try string.value })
         say("string set " + outcome { try string.set("other") })
         say("string set nothing " + outcome { try string.set("") })
-        for name in ["d", "a", "s"] { say("destroy \(name) " + outcome { try arena.destroy(name) }) }
+        say("queue look " + outcome { _ = try queue.first })
+        say("queue count " + outcome { _ = try queue.count })
+        say("queue append " + outcome { try queue.append(2) })
+        say("queue pop " + outcome { _ = try queue.popFirst() })
+        say("queue try " + outcome { _ = try queue.tryPopFirst() })
+        say("queue clear " + outcome { try queue.removeAll() })
+        for name in ["d", "a", "s", "q"] { say("destroy \(name) " + outcome { try arena.destroy(name) }) }
     }
     try dictionary.updateValue(2, forKey: "b")
-    say("parent \(try dictionary["a"] ?? 0) \(try dictionary["b"] ?? 0) \(try array.elements()) \(try string.value)")
+    say(
+        "parent \(try dictionary["a"] ?? 0) \(try dictionary["b"] ?? 0) \(try array.elements()) \(try string.value) \(try queue.elements())"
+    )
 }
 
 /// container-scribble DIRECTORY SEED OFFSET:SIZE …: writes random words over these ranges of the arena, until it is killed or the test is gone.

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IPC_LAYOUT_VERSION 5u
+#define IPC_LAYOUT_VERSION 6u
 #define IPC_MAGIC 0x31474553435049ffull  // bytes: ff 'I' 'P' 'C' 'S' 'E' 'G' '1'
 #define IPC_PAGE 4096u
 #define IPC_DEATH_RECORDS 32u
@@ -560,6 +560,28 @@ typedef struct ipc_array {
 } ipc_array;
 _Static_assert(offsetof(ipc_array, parts) == 80, "parts");
 _Static_assert(sizeof(ipc_array) == 400, "array");
+
+// A queue. 104 bytes. What is in it stands in a list of chunks; `count` and `planned` of the container stay 0.
+typedef struct ipc_arena_queue {
+  ipc_container container;
+  uint64_t taken;           // so many elements have ever been taken: the number of the first that is there
+  uint64_t appended;        // so many have ever been appended
+  uint64_t first;           // link: the first chunk; 0: none
+  uint64_t last;            // link: a chunk from which the one that is appended to is found
+  uint32_t items;           // who waits for an element sleeps on it; as `items` of a shared queue
+  uint32_t reserved;
+} ipc_arena_queue;
+_Static_assert(offsetof(ipc_arena_queue, taken) == 64, "taken");
+_Static_assert(offsetof(ipc_arena_queue, items) == 96, "items");
+_Static_assert(sizeof(ipc_arena_queue) == 104, "arena queue");
+
+// A chunk of a queue: of 1,024 bytes, or as many as one element needs. Behind it, at a multiple of their alignment, as many elements as there is room for.
+typedef struct ipc_queue_chunk {
+  uint64_t next;            // link: the next chunk; 0: none
+  uint64_t number;          // of its first element, divided by how many elements a chunk has
+} ipc_queue_chunk;
+_Static_assert(sizeof(ipc_queue_chunk) == 16, "a block's unit");
+#define IPC_QUEUE_CHUNK 1024u
 
 // A string. 16 bytes. The block: its length, 8 bytes, and its UTF-8.
 typedef struct ipc_string {

@@ -24,9 +24,9 @@ public enum ArenaError: Error, Sendable, Equatable {
     case outOfRange(index: Int, count: Int)
     /// A key has at most ``SharedDictionary/maximumKeyLength`` bytes, and this one has more.
     case keyTooLong(Int)
-    /// The deadline passed while another was constructing the object of this name, or was stopped while it named or destroyed one, or changed the container.
+    /// The deadline passed while another was constructing the object of this name, or was stopped while it named or destroyed one, or changed the container; or nobody appended to the queue.
     case deadline
-    /// The task was cancelled while it waited for another to construct the object.
+    /// The task was cancelled while it waited for another to construct the object, or for an element.
     case cancelled
     /// A constructor has asked for the object that it constructs, or what changes a container in place for that container: the thread would wait for itself. Do it in one call.
     case selfDeadlock(String)

@@ -148,7 +148,7 @@ extension SharedArena {
 
     /// Takes the object `name` away and frees its block, as one step. Nothing is deinitialised. O(records of the name's bucket).
     ///
-    /// Of a container (``SharedArray``, ``SharedDictionary``, ``SharedString``) everything that is in it is freed before, one after the other; whoever has it open gets `destroyed` from then on, but nobody may be waiting to
+    /// Of a container (``SharedArray``, ``SharedDictionary``, ``ArenaQueue``, ``SharedString``) everything that is in it is freed before, one after the other; whoever has it open gets `destroyed` from then on, but nobody may be waiting to
     /// change it just then: its lock goes with it. Killed in the middle, the rest is freed by who destroys or opens it next.
     ///
     /// One that is being constructed is not there yet. Who has found the object before must not use it any more.

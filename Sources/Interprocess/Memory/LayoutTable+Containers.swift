@@ -8,7 +8,7 @@ extension LayoutTable {
         typealias C = ipc_container
         return Structure(
             name: "container", size: MemoryLayout<C>.size,
-            place: "the beginning of an array or a dictionary, which is a named object of an arena",
+            place: "the beginning of an array, a dictionary or a queue, which is a named object of an arena",
             fields: [
                 field(\C.word, "word", "who changes the container", "compare-exchange", "a lock: as word of a synchronization object"),
                 field(\C.heir, "heir", "who waits for that lock", "compare-exchange", "as heir of a synchronization object"),
@@ -74,6 +74,39 @@ extension LayoutTable {
                     \A.parts, "parts", locked, "compare-exchange",
                     "40 links, as roots: the elements; part 0 has 128 bytes or one element, rounded down to a power of two of elements, each other one as many as all before"
                 ),
+            ])
+    }()
+
+    static let arenaQueue: Structure = {
+        typealias Q = ipc_arena_queue
+        return Structure(
+            name: "arena queue", size: MemoryLayout<Q>.size,
+            place: "a container, of which count and planned stay 0, and so many bytes of its own",
+            fields: [
+                field(\Q.taken, "taken", locked, "release", "so many elements have ever been taken: the number of the first that is there"),
+                field(
+                    \Q.appended, "appended", locked, "read-modify-write, behind the elements", "so many elements have ever been appended"),
+                field(\Q.first, "first", locked, "compare-exchange; release", "a link, as roots: the first chunk; 0 none"),
+                field(
+                    \Q.last, "last", locked, "release",
+                    "a link, as roots: a chunk that is the one that is appended to, or before it; 0 the first one"),
+                field(
+                    \Q.items, "items", "who waits for an element; who appends", "read-modify-write; futex",
+                    "bit 0 somebody sleeps, the others a number; as items of a shared queue"),
+            ])
+    }()
+
+    static let queueChunk: Structure = {
+        typealias C = ipc_queue_chunk
+        return Structure(
+            name: "queue chunk", size: MemoryLayout<C>.size,
+            place:
+                "a block of an arena, of 1,024 bytes or as many as one element needs; behind it, at a multiple of their alignment, as many elements as there is room for",
+            fields: [
+                field(\C.next, "next", locked, "compare-exchange", "a link, as roots: the next chunk; 0 none"),
+                field(
+                    \C.number, "number", locked, "before the chunk is in the list",
+                    "of its first element, divided by the elements of a chunk"),
             ])
     }()
 

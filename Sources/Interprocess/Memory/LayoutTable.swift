@@ -32,7 +32,7 @@ package enum LayoutTable {
         header, deathRecord, peerSlot, queue, queueProgress, fanIn, handoff, handoffSide, handoffSlice, synchronization,
         sharedQueue, messageRing, messageSlot, messageDrops, topic, topicChunk, topicPeer, service, call, notifierGroup, latestValue,
         latestVersion, variable, arena, arenaHeap, arenaObject, arenaSlab, container,
-        dictionary, dictionaryEntry, array, string,
+        dictionary, dictionaryEntry, array, arenaQueue, queueChunk, string,
     ]
 
     static func field<Root, Value>(

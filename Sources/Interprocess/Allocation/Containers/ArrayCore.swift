@@ -22,7 +22,7 @@ struct ArrayCore: Sendable {
     static let headSize = MemoryLayout<ipc_array>.size
     private static let (writingPlace, partsPlace) = (64, 80)
     /// Copies of so many bytes and more may be made by stores that pass others: see ``LatestWords``.
-    private static let largeSize = 4096
+    static let largeSize = 4096
 
     init(_ core: ContainerCore, stride: Int, alignment: Int) {
         (self.core, self.stride, self.alignment) = (core, stride, alignment)
@@ -60,22 +60,10 @@ struct ArrayCore: Sendable {
 
     /// Calls `body` with the bytes of an element, which are whole if this returns, and may be anything until then.
     func read<R>(_ index: Int, _ body: (UnsafeRawPointer) -> R) throws(ArenaError) -> R {
-        try core.arena.core.check()
-        for _ in 0..<10_000 {
-            // SYNC container.stamp
-            let stamp = words.stamp.loadAcquire()
-            guard words.isDestroyed.loadAcquire() == 0 else { throw .destroyed(core.name) }
-            let result: Result<R, ArenaError>
-            do throws(ArenaError) {
-                try check(index)
-                let source = try unsafe writing.loadAcquire() == UInt64(index) + 1 ? draft : element(index)
-                result = unsafe .success(body(source))
-            } catch { result = .failure(error) }
-            atomicMemoryFence(ordering: .acquiring)
-            if words.stamp.loadAcquire() == stamp { return try result.get() }
+        try core.reading { () throws(ArenaError) in
+            try check(index)
+            return try unsafe body(writing.loadAcquire() == UInt64(index) + 1 ? draft : element(index))
         }
-        // Each time another has changed something meanwhile: hardly anybody can.
-        throw .damaged("stamp")
     }
 
     // MARK: In the lock
@@ -168,7 +156,7 @@ struct ArrayCore: Sendable {
 
     /// Takes everything away that the container has in the arena, but for itself. May be done again.
     func destroy(until deadline: Deadline) throws(ArenaError) {
-        try core.enterToDestroy(until: deadline)
+        try core.enter(until: deadline)
         defer { core.lock.leave() }
         words.isDestroyed.storeRelease(1)
         writing.storeRelease(0)

@@ -1,5 +1,6 @@
 import CInterprocess
 import InterprocessSystem
+import Synchronization
 
 /// The beginning of a container with a lock: who changes it, and which block is on its way in or out.
 ///
@@ -19,7 +20,7 @@ import InterprocessSystem
 /// **Memory order** `SYNC container.stamp`: `stamp` changes before anything that was found in the container is freed or overwritten ⇄ who reads without the lock reads it before and after, with an acquire fence between.
 ///
 /// **Death** in the lock: the next one finds `coming` or `going`, and finishes what they say; then `count` becomes `planned`.
-/// Of an array nothing is coming or going: see ``ArrayCore``.
+/// Of an array nothing is coming or going: see ``ArrayCore``. Nothing is coming into a queue: see ``ArenaQueueCore``.
 /// **Source** decision record 0015, models Models/dictionary.pml and Models/array.pml.
 @safe
 struct ContainerWords: @unchecked Sendable {
@@ -72,6 +73,24 @@ final class ContainerCore: Sendable {
 
     var memory: ArenaMemory { arena.core.memory }
 
+    /// Calls `look` without the lock, again if the stamp, together with `other`, is another afterwards: then it may have met anything, also if it threw.
+    ///
+    /// - Throws: ``ArenaError`` `destroyed`, `detached`, `damaged`, and what `look` throws.
+    func reading<R>(with other: SharedUInt64? = nil, _ look: () throws(ArenaError) -> R) throws(ArenaError) -> R {
+        try arena.core.check()
+        for _ in 0..<10_000 {
+            // SYNC container.stamp
+            let before = words.stamp.loadAcquire() &+ (other?.loadAcquire() ?? 0)
+            guard words.isDestroyed.loadAcquire() == 0 else { throw .destroyed(name) }
+            let result: Result<R, ArenaError>
+            do throws(ArenaError) { result = .success(try look()) } catch { result = .failure(error) }
+            atomicMemoryFence(ordering: .acquiring)
+            if words.stamp.loadAcquire() &+ (other?.loadAcquire() ?? 0) == before { return try result.get() }
+        }
+        // Each time another has changed something meanwhile: hardly anybody can.
+        throw .damaged("stamp")
+    }
+
     /// Calls `body` in the lock, with everything finished that a dead one has left there.
     ///
     /// - Parameter mend: does so, if there is anything.
@@ -79,25 +98,20 @@ final class ContainerCore: Sendable {
     func changing<R>(
         until deadline: Deadline, mend: () throws(ArenaError) -> Void, _ body: () throws(ArenaError) -> R
     ) throws(ArenaError) -> R {
-        try enter(until: deadline, mend: mend)
+        try enter(until: deadline)
+        return try inLock(mend: mend, body)
+    }
+
+    /// Calls `body` as ``changing(until:mend:_:)`` in the lock that the caller has entered, and leaves it.
+    func inLock<R>(mend: () throws(ArenaError) -> Void, _ body: () throws(ArenaError) -> R) throws(ArenaError) -> R {
         defer { lock.leave() }
+        guard words.isDestroyed.loadAcquire() == 0 else { throw .destroyed(name) }
+        try mend()
         return try body()
     }
 
-    func enter(until deadline: Deadline, mend: () throws(ArenaError) -> Void) throws(ArenaError) {
-        if HeldLocks.contains(identity) { throw .selfDeadlock(name) }
-        try lock.enter(until: deadline)
-        do throws(ArenaError) {
-            guard words.isDestroyed.loadAcquire() == 0 else { throw .destroyed(name) }
-            try mend()
-        } catch {
-            lock.leave()
-            throw error
-        }
-    }
-
-    /// As ``enter(until:mend:)``, also where another has died in it.
-    func enterToDestroy(until deadline: Deadline) throws(ArenaError) {
+    /// Enters the lock, whatever state the container is in.
+    func enter(until deadline: Deadline) throws(ArenaError) {
         if HeldLocks.contains(identity) { throw .selfDeadlock(name) }
         try lock.enter(until: deadline)
     }

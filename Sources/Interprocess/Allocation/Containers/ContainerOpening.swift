@@ -7,7 +7,7 @@ protocol ContainerControl: Shareable {
 }
 
 enum ContainerKind: String, CaseIterable {
-    case array = "SharedArray<", dictionary = "SharedDictionary<", string = "SharedString"
+    case array = "SharedArray<", dictionary = "SharedDictionary<", queue = "ArenaQueue<", string = "SharedString"
 
     init?(ofType identifier: String) {
         guard let kind = Self.allCases.first(where: { identifier.hasPrefix($0.rawValue) }) else { return nil }
@@ -55,12 +55,14 @@ extension SharedArena {
             switch kind {
             case .dictionary: DictionaryList.size
             case .array: ArrayCore.headSize
+            case .queue: ArenaQueueCore.size
             case .string: MemoryLayout<ipc_string>.size
             }
         guard bytes.count >= size else { throw .damaged("type") }
         switch kind {
         case .dictionary: try DictionaryCore(ContainerCore(self, name, words)).destroy(until: deadline)
         case .array: try ArrayCore(ContainerCore(self, name, words)).destroy(until: deadline)
+        case .queue: try ArenaQueueCore(ContainerCore(self, name, words)).destroy(until: deadline)
         case .string: try StringCore(self, name, words).destroy()
         }
     }

@@ -1,6 +1,5 @@
 import CInterprocess
 import InterprocessSystem
-import Synchronization
 
 /// A dictionary whose keys and values are bytes: what ``SharedDictionary`` does.
 struct DictionaryCore: Sendable {
@@ -34,22 +33,10 @@ struct DictionaryCore: Sendable {
 
     /// Calls `body` with the bytes of a key's value, which are whole if this returns, and may be anything until then.
     func read<R>(_ key: UnsafeRawBufferPointer, _ body: (UnsafeRawPointer) -> R) throws(ArenaError) -> R? {
-        try core.arena.core.check()
         let hash = unsafe hash(key)
-        for _ in 0..<10_000 {
-            // SYNC container.stamp
-            let stamp = core.words.stamp.loadAcquire()
-            guard core.words.isDestroyed.loadAcquire() == 0 else { throw .destroyed(core.name) }
-            let result: Result<R?, ArenaError>
-            do throws(ArenaError) {
-                let entry = try unsafe list.find(key, hash)
-                result = .success(entry.map { unsafe body($0.base + valuePlace) })
-            } catch { result = .failure(error) }
-            atomicMemoryFence(ordering: .acquiring)
-            if core.words.stamp.loadAcquire() == stamp { return try result.get() }
+        return try core.reading { () throws(ArenaError) in
+            try unsafe list.find(key, hash).map { unsafe body($0.base + valuePlace) }
         }
-        // Each time another has taken something out meanwhile: hardly anybody can.
-        throw .damaged("stamp")
     }
 
     // MARK: In the lock
@@ -142,7 +129,7 @@ struct DictionaryCore: Sendable {
 
     /// Takes everything away that the container has in the arena, but for itself. May be done again.
     func destroy(until deadline: Deadline) throws(ArenaError) {
-        try core.enterToDestroy(until: deadline)
+        try core.enter(until: deadline)
         defer { core.lock.leave() }
         core.words.isDestroyed.storeRelease(1)
         try core.arena.using { heap throws(ArenaError) in

@@ -17,7 +17,7 @@ extension ArenaSuite {
             return found ?? ""
         }
 
-        @Test("L1 a forked child is detached from dictionary, array and string, and changes nothing")
+        @Test("L1 a forked child is detached from dictionary, array, string and queue, and changes nothing")
         func forks() throws {
             let scene = try ArenaScene()
             let arena = try scene.open()
@@ -27,8 +27,9 @@ extension ArenaSuite {
             }
             for call in ["look", "append", "set", "pop", "clear", "list"] { #expect(try line(process) == "array \(call) detached") }
             for call in ["look", "set", "set nothing"] { #expect(try line(process) == "string \(call) detached") }
-            for name in ["d", "a", "s"] { #expect(try line(process) == "destroy \(name) detached") }
-            #expect(try line(process) == "parent 1 2 [1] text")
+            for call in ["look", "count", "append", "pop", "try", "clear"] { #expect(try line(process) == "queue \(call) detached") }
+            for name in ["d", "a", "s", "q"] { #expect(try line(process) == "destroy \(name) detached") }
+            #expect(try line(process) == "parent 1 2 [1] text [1]")
             withExtendedLifetime(arena) {}
         }
 

@@ -4,24 +4,27 @@ import Testing
 
 @testable import Interprocess
 
-/// A dictionary, an array and a string of an arena, and calls of all kinds.
+/// A dictionary, an array, a string and a queue of an arena, and calls of all kinds.
 private struct HostileContainers {
     let arena: SharedArena
     var dictionary: SharedDictionary<String, Whole>
     var array: SharedArray<Whole>
     var string: SharedString
+    var queue: ArenaQueue<Whole>
 
     init(_ arena: SharedArena, until deadline: Deadline = .never) throws(ArenaError) {
         self.arena = arena
         dictionary = try SharedDictionary("d", in: arena, until: deadline)
         array = try SharedArray("a", in: arena, until: deadline)
         string = try SharedString("s", in: arena, until: deadline)
+        queue = try ArenaQueue("q", in: arena, until: deadline)
     }
 
     func fill() throws {
         for number in 0..<40 as Range<UInt64> { try dictionary.updateValue(Whole(number), forKey: "key \(number)") }
         try array.append(contentsOf: (0..<40).map { Whole($0) })
         try string.set(String(repeating: "text", count: 50))
+        try queue.append(contentsOf: (0..<40).map { Whole($0) })
     }
 
     /// Where they stand: their words, parts, entries.
@@ -46,6 +49,8 @@ private struct HostileContainers {
                     node = next
                 }
             case "a": for part in 0..<40 as Range<UInt64> { if let found = try block(offset + 80 + part * 8) { ranges.append(found) } }
+            case "q":
+                for word in [80, 88] as [UInt64] { if let found = try block(offset + word) { ranges.append(found) } }
             default: if let found = try block(offset) { ranges.append(found) }
             }
         }
@@ -56,7 +61,7 @@ private struct HostileContainers {
         let soon = Deadline.after(.milliseconds(2))
         let key = "key \(Int.random(in: 0..<60, using: &random))"
         let (index, number) = (Int.random(in: 0..<50, using: &random), UInt64.random(in: 0..<1000, using: &random))
-        switch Int.random(in: 0..<24, using: &random) {
+        switch Int.random(in: 0..<30, using: &random) {
         case 0...2: _ = try dictionary[key]
         case 3...5: try dictionary.updateValue(Whole(number), forKey: key, until: soon)
         case 6: try dictionary.update(key, default: Whole(), until: soon) { $0 = Whole($0.first &+ 1) }
@@ -73,9 +78,15 @@ private struct HostileContainers {
         case 19: return try "\((array.elements(until: soon).count, array.count, array.validate(until: soon)))"
         case 20: _ = try string.value
         case 21: try string.set(String(repeating: "x", count: Int(number)))
+        case 24: _ = try (queue.first, queue.count)
+        case 25: try queue.append(contentsOf: (0..<number % 12).map { Whole($0) }, until: soon)
+        case 26: _ = try queue.popFirst(until: soon)
+        case 27: _ = try queue.tryPopFirst(until: soon)
+        case 28: if number % 8 == 0 { try queue.removeAll(until: soon) }
+        case 29: return try "\((queue.elements(until: soon).count, queue.validate(until: soon)))"
         case 22: self = try HostileContainers(arena, until: soon)
         default:
-            if number % 16 == 0 { for name in ["d", "a", "s"] { try arena.destroy(name, until: soon) } }
+            if number % 16 == 0 { for name in ["d", "a", "s", "q"] { try arena.destroy(name, until: soon) } }
             return "\((arena.validate(), arena.statistics()))"
         }
         return ""
@@ -161,7 +172,7 @@ extension ArenaSuite {
             #expect(try arena.destroy("d"))
         }
 
-        @Test("X2 random words over a dictionary, an array and a string: no crash, no hang, typed errors only")
+        @Test("X2 random words over a dictionary, an array, a string and a queue: no crash, no hang, typed errors only")
         func scribbling() throws {
             let watch = try HangWatch("scribbling over containers")
             defer { watch.end() }
