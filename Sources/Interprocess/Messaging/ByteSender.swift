@@ -8,6 +8,8 @@ import InterprocessSystem
 /// ```
 ///
 /// Everything that ``Sender`` says of ends, deaths, order and progress holds here.
+///
+/// **Memory** 12 KiB, and whole pages for the ring: `capacity` and 24 bytes. A message takes 8 bytes besides, and is padded to 8. All of it is reserved when the queue is made.
 public struct ByteSender: ~Copyable, @unchecked Sendable {
     @usableFromInline var core: QueueSenderCore
     /// How calls that block wait.

@@ -11,6 +11,8 @@ import InterprocessSystem
 /// ends, the sender closes.
 ///
 /// **Layout** "queue" in Documentation/Layout; records as in decision record 0001.
+/// **Memory** 12 KiB, and whole pages for the ring: `capacity` records, each of as many bytes as the type is aligned to (8 at least) and the message, padded to that
+/// alignment; and two alignments more. All of it is reserved when the queue is made. It is mapped twice, one after the other, which costs addresses and no memory.
 /// **Memory order** `SYNC queue.publish`: release of the record's header ⇄ acquire by the receiver.
 /// **Death** Killed before the header's store, nothing of the message has happened; after it, the whole message will be received. A killed
 /// sender's receiver is told after it has

@@ -15,6 +15,7 @@ import InterprocessSystem
 ///
 /// **Layout** "synchronization object", and "notifier group" behind it, for each 64 ids: a shared count for each id that never goes down. What a listener has seen is
 /// its own.
+/// **Memory** 128 bytes and 576 for each 64 ids, which is ``byteCount(ids:)``; a named one takes whole pages, and 8 KiB besides for its header and its peers (32 of them; 128 bytes for each).
 /// **Memory order** `SYNC notifier.changes`: what was written before ``notify(_:count:)`` is seen by whoever gets the notification.
 /// **Death** of who notifies: it has or has not. If it is killed before it could wake the listeners, its death does. Of a listener: nothing.
 /// **Progress** notifying is wait-free but for waking, and never blocks.

@@ -77,6 +77,15 @@ extension SyncSuite {
             }
         }
 
+        @Test("C8 a notifier's footprint is what its documentation says", arguments: [1, 64, 65, 4096])
+        func footprint(_ ids: Int) throws {
+            let size = 128 + (ids + 63) / 64 * 576
+            #expect(SharedNotifier.byteCount(ids: ids) == size)
+            let directory = try TemporaryDirectory()
+            let header = try make(directory, ids: ids).segment.header
+            #expect(header.size == 8192 + (size + 4095) / 4096 * 4096 && header.reservedSize == header.size)
+        }
+
         @Test("C8 a notifier stands in a segment of the user's, also where a maker died half-way")
         func placed() throws {
             let directory = try TemporaryDirectory()
