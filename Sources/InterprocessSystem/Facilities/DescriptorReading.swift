@@ -16,7 +16,7 @@ func readNow(_ file: FileDescriptor, into buffer: inout MutableSpan<UInt8>, of f
         return try unsafe buffer.withUnsafeMutableBytes { (buffer) throws(FacilityError) in
             try facility.tryCall("preadv2(RWF_NOWAIT)") { unsafe ipc_read_flags(file.rawValue, buffer.baseAddress, buffer.count, ipc_now) }
         }
-    } catch  where error.errno == .notSupported || error.errno == .notSupportedOnSocket {
+    } catch let error where error.errno == .notSupported || error.errno == .notSupportedOnSocket {
         guard try isReadyNow(file, .reading, facility) else { return nil }
         return try readBlocking(file, into: &buffer, of: facility)
     }

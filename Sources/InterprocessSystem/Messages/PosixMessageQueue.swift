@@ -157,7 +157,7 @@ public struct PosixMessageQueue: MessageChannel, ~Copyable {
     private func now(_ name: SystemCallName, _ body: () -> Int) throws(FacilityError) -> Int? {
         do throws(FacilityError) {
             return try facility.call(name, body)
-        } catch  where error.isDeadline {
+        } catch let error where error.isDeadline {
             return nil
         }
     }

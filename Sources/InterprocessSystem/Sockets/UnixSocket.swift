@@ -71,7 +71,7 @@ extension UnixSocket where Self: ~Copyable {
         unsafe try address.withBytes(facility, "connect") { (bytes, count) throws(FacilityError) in
             do throws(FacilityError) {
                 try facility.call("connect", on: address.description) { unsafe ipc_connect(number, bytes, count) }
-            } catch  where error.errno == .resourceTemporarilyUnavailable {
+            } catch let error where error.errno == .resourceTemporarilyUnavailable {
                 throw FacilityError(facility, "connect", .deadline, object: address.description)
             }
         }

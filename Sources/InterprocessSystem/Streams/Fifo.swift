@@ -37,7 +37,7 @@ public struct Fifo: Sendable, Hashable {
     public static func openOrCreate(at path: FilePath, permissions: FilePermissions = .ownerReadWrite) throws(FacilityError) -> Fifo {
         do throws(FacilityError) {
             return try create(at: path, permissions: permissions)
-        } catch  where error.errno == .fileExists {
+        } catch let error where error.errno == .fileExists {
             return try open(at: path)
         }
     }
@@ -68,7 +68,7 @@ public struct Fifo: Sendable, Hashable {
     public func tryOpenWriter() throws(FacilityError) -> PipeWriter? {
         do throws(FacilityError) {
             return PipeWriter(try openAtOnce(O_WRONLY))
-        } catch  where error.errno == .noSuchAddressOrDevice {
+        } catch let error where error.errno == .noSuchAddressOrDevice {
             return nil
         }
     }

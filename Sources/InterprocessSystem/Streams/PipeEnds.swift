@@ -58,7 +58,7 @@ public struct PipeWriter: ByteWriting, ~Copyable {
         try unsafe bytes.withUnsafeBytes { (bytes) throws(FacilityError) -> Int? in
             do throws(FacilityError) {
                 return try facility.tryCall("pwritev2(RWF_NOWAIT)") { unsafe writeWithoutSignal(descriptor, bytes, ipc_now) }
-            } catch  where error.errno == .notSupported || error.errno == .notSupportedOnSocket {
+            } catch let error where error.errno == .notSupported || error.errno == .notSupportedOnSocket {
                 guard try isReadyNow(descriptor, .writing, facility) else { return nil }
                 let part = unsafe UnsafeRawBufferPointer(rebasing: bytes.prefix(Pipe.atomicByteCount))
                 return try facility.call("write") { unsafe writeWithoutSignal(descriptor, part, 0) }

@@ -86,7 +86,7 @@ struct UnixMessageTests {
         func fits(_ count: Int) throws -> Bool {
             do throws(FacilityError) {
                 try blockingSend(datagrams.first, .pattern(count))
-            } catch  where error.errno == .messageTooLong {
+            } catch let error where error.errno == .messageTooLong {
                 return false
             }
             #expect(try blockingReceive(datagrams.second, count) == .pattern(count))
