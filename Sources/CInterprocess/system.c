@@ -6,16 +6,20 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <linux/seccomp.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <spawn.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +35,12 @@
 #endif
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x0020
+#endif
+#ifndef RWF_NOSIGNAL
+#define RWF_NOSIGNAL 0x0100
+#endif
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
 #endif
 #ifndef SECCOMP_FILTER_FLAG_TSYNC_ESRCH
 #define SECCOMP_FILTER_FLAG_TSYNC_ESRCH (1UL << 4)
@@ -97,18 +107,108 @@ void *ipc_run_lock_call(void *argument) {
 }
 const long ipc_call_flock = SYS_flock, ipc_call_fcntl = SYS_fcntl;
 long ipc_linkat_descriptor(int file, int directory, const char *name) { return result(linkat(file, "", directory, name, AT_EMPTY_PATH)); }
-long ipc_ppoll_one(int descriptor, const void *timeout) {
-  struct pollfd item = {.fd = descriptor, .events = POLLIN};
-  return result(ppoll(&item, 1, timeout, NULL));
-}
 long ipc_ppoll(void *items, size_t count, const void *timeout) { return result(ppoll(items, count, timeout, NULL)); }
 long ipc_pread(int descriptor, void *buffer, size_t size, int64_t offset) { return result(pread(descriptor, buffer, size, offset)); }
 long ipc_punch_hole(int descriptor, int64_t offset, int64_t count) {
   return result(fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, count));
 }
-long ipc_pipe(int ends[2]) { return result(pipe2(ends, O_CLOEXEC)); }
-long ipc_stream_socket_pair(int ends[2]) { return result(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)); }
-long ipc_set_send_buffer(int socket, int size) { return result(setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof size)); }
+long ipc_pipe(int ends[2], int flags) { return result(pipe2(ends, O_CLOEXEC | flags)); }
+const int ipc_pipe_packets = O_DIRECT;
+long ipc_read_flags(int descriptor, void *buffer, size_t size, int flags) {
+  struct iovec place = {.iov_base = buffer, .iov_len = size};
+  return result(preadv2(descriptor, &place, 1, -1, flags));
+}
+long ipc_write_flags(int descriptor, const void *bytes, size_t size, int flags) {
+  struct iovec place = {.iov_base = (void *)bytes, .iov_len = size};
+  return result(pwritev2(descriptor, &place, 1, -1, flags));
+}
+const int ipc_now = RWF_NOWAIT, ipc_no_signal = RWF_NOSIGNAL;
+long ipc_epoll_create(void) { return result(epoll_create1(EPOLL_CLOEXEC)); }
+long ipc_epoll_change(int epoll, int operation, int descriptor, uint32_t events, uint64_t data) {
+  struct epoll_event event = {.events = events, .data.u64 = data};
+  return result(epoll_ctl(epoll, operation, descriptor, &event));
+}
+long ipc_epoll_wait(int epoll, ipc_epoll_event *events, int count, const void *timeout) {
+  return result(syscall(SYS_epoll_pwait2, epoll, events, count, timeout, NULL, 0));
+}
+_Static_assert(sizeof(ipc_epoll_event) == sizeof(struct epoll_event), "struct epoll_event");
+const int ipc_epoll_add = EPOLL_CTL_ADD, ipc_epoll_modify = EPOLL_CTL_MOD, ipc_epoll_delete = EPOLL_CTL_DEL;
+const uint32_t ipc_epoll_in = EPOLLIN, ipc_epoll_out = EPOLLOUT, ipc_epoll_ended = EPOLLERR | EPOLLHUP, ipc_epoll_once = EPOLLONESHOT;
+long ipc_socket(int type) { return result(socket(AF_UNIX, type | SOCK_CLOEXEC, 0)); }
+long ipc_socket_pair(int type, int ends[2]) { return result(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends)); }
+long ipc_bind(int socket, const void *address, size_t size) { return result(bind(socket, address, (socklen_t)size)); }
+long ipc_connect(int socket, const void *address, size_t size) { return result(connect(socket, address, (socklen_t)size)); }
+long ipc_accept(int socket) { return result(accept4(socket, NULL, NULL, SOCK_CLOEXEC)); }
+long ipc_send(int socket, const void *bytes, size_t size, int flags) { return result(send(socket, bytes, size, MSG_NOSIGNAL | flags)); }
+long ipc_send_to(int socket, const void *bytes, size_t size, int flags, const void *address, size_t address_size) {
+  return result(sendto(socket, bytes, size, MSG_NOSIGNAL | flags, address, (socklen_t)address_size));
+}
+long ipc_receive(int socket, void *buffer, size_t size, int flags) { return result(recv(socket, buffer, size, flags)); }
+long ipc_receive_from(int socket, void *buffer, size_t size, int flags, void *address, size_t *address_size) {
+  socklen_t length = (socklen_t)*address_size;
+  long count = result(recvfrom(socket, buffer, size, flags, address, &length));
+  *address_size = length;
+  return count;
+}
+long ipc_send_message(int socket, ipc_message *message, int flags) {
+  struct iovec place = {.iov_base = message->bytes, .iov_len = message->count};
+  struct msghdr header = {.msg_iov = &place, .msg_iovlen = 1, .msg_control = message->control, .msg_controllen = message->control_count};
+  return result(sendmsg(socket, &header, MSG_NOSIGNAL | flags));
+}
+long ipc_receive_message(int socket, ipc_message *message, int flags) {
+  struct iovec place = {.iov_base = message->bytes, .iov_len = message->count};
+  struct msghdr header = {.msg_iov = &place, .msg_iovlen = 1, .msg_control = message->control, .msg_controllen = message->control_count};
+  long count = result(recvmsg(socket, &header, MSG_CMSG_CLOEXEC | flags));
+  message->control_count = header.msg_controllen;
+  message->flags = header.msg_flags;
+  return count;
+}
+_Static_assert(sizeof(ipc_control_header) == sizeof(struct cmsghdr), "struct cmsghdr");
+long ipc_set_socket_option(int socket, int option, int value) { return result(setsockopt(socket, SOL_SOCKET, option, &value, sizeof value)); }
+long ipc_set_socket_time(int socket, int option, int64_t microseconds) {
+  struct timeval time = {.tv_sec = microseconds / 1000000, .tv_usec = microseconds % 1000000};
+  return result(setsockopt(socket, SOL_SOCKET, option, &time, sizeof time));
+}
+long ipc_get_socket_option(int socket, int option, int *value) {
+  socklen_t size = sizeof *value;
+  return result(getsockopt(socket, SOL_SOCKET, option, value, &size));
+}
+long ipc_get_peer_credentials(int socket, ipc_credentials *credentials) {
+  socklen_t size = sizeof *credentials;
+  return result(getsockopt(socket, SOL_SOCKET, SO_PEERCRED, credentials, &size));
+}
+_Static_assert(sizeof(ipc_credentials) == sizeof(struct ucred), "struct ucred");
+const int ipc_socket_stream = SOCK_STREAM, ipc_socket_datagram = SOCK_DGRAM, ipc_socket_seqpacket = SOCK_SEQPACKET;
+const int ipc_message_now = MSG_DONTWAIT, ipc_message_peek = MSG_PEEK, ipc_message_whole_length = MSG_TRUNC, ipc_message_control_cut = MSG_CTRUNC;
+const int ipc_peer_pidfd = SO_PEERPIDFD, ipc_send_buffer = SO_SNDBUF, ipc_receive_buffer = SO_RCVBUF, ipc_send_time = SO_SNDTIMEO;
+const int ipc_socket_level = SOL_SOCKET, ipc_rights = SCM_RIGHTS;
+static mqd_t queue_open(const char *name, int flags, unsigned mode, long maximum_messages, long message_size) {
+  struct mq_attr attributes = {.mq_maxmsg = maximum_messages, .mq_msgsize = message_size};
+  return mq_open(name, O_RDWR | O_CLOEXEC | flags, mode, &attributes);
+}
+long ipc_queue_open(const char *name, int flags, unsigned mode, long maximum_messages, long message_size) {
+  return result(queue_open(name, flags, mode, maximum_messages, message_size));
+}
+long ipc_queue_remove(const char *name) { return result(mq_unlink(name)); }
+long ipc_queue_get_attributes(int queue, ipc_queue_attributes *found) {
+  struct mq_attr attributes = {0};
+  long status = result(mq_getattr(queue, &attributes));
+  *found = (ipc_queue_attributes){.maximum_messages = attributes.mq_maxmsg, .message_size = attributes.mq_msgsize, .count = attributes.mq_curmsgs};
+  return status;
+}
+static const struct timespec long_ago = {0};
+long ipc_queue_send(int queue, const void *bytes, size_t size, unsigned priority, int waiting) {
+  return result(mq_timedsend(queue, bytes, size, priority, waiting ? NULL : &long_ago));
+}
+long ipc_queue_receive(int queue, void *buffer, size_t size, unsigned *priority, int waiting) {
+  return result(mq_timedreceive(queue, buffer, size, priority, waiting ? NULL : &long_ago));
+}
+long ipc_queue_notify(int queue, int signal) {
+  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = signal};
+  return result(mq_notify(queue, &event));
+}
+long ipc_queue_cancel_notify(int queue) { return result(mq_notify(queue, NULL)); }
+const int ipc_queue_create = O_CREAT, ipc_queue_exclusive = O_EXCL;
 long ipc_end_with_parent(int signal) { return result(prctl(PR_SET_PDEATHSIG, signal)); }
 long ipc_getrandom(void *buffer, size_t size) { return result(getrandom(buffer, size, 0)); }
 long ipc_getcpu(void) { return sched_getcpu(); }
@@ -134,7 +234,8 @@ const int ipc_seal_seal = F_SEAL_SEAL, ipc_seal_shrink = F_SEAL_SHRINK, ipc_seal
 const int ipc_seal_future_write = F_SEAL_FUTURE_WRITE, ipc_seal_exec = F_SEAL_EXEC;
 const int ipc_membarrier_global_expedited = MEMBARRIER_CMD_GLOBAL_EXPEDITED;
 const int ipc_membarrier_register_global_expedited = MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED;
-const int ipc_set_pipe_size = F_SETPIPE_SZ, ipc_get_descriptor_flags = F_GETFD;
+const int ipc_set_pipe_size = F_SETPIPE_SZ, ipc_get_pipe_size = F_GETPIPE_SZ, ipc_get_descriptor_flags = F_GETFD;
+const int ipc_get_status_flags = F_GETFL, ipc_set_status_flags = F_SETFL;
 const int ipc_ofd_setlk = F_OFD_SETLK, ipc_ofd_setlkw = F_OFD_SETLKW, ipc_ofd_getlk = F_OFD_GETLK;
 const int ipc_record_setlk = F_SETLK, ipc_record_setlkw = F_SETLKW, ipc_record_getlk = F_GETLK;
 

@@ -42,20 +42,28 @@ extension [PolledDescriptor] {
     ///
     /// - Parameter deadline: nil waits for ever.
     public mutating func poll(until deadline: MonotonicInstant?) throws(Errno) {
-        var items = map { pollfd(fd: $0.descriptor.rawValue, events: Int16($0.interest == .reading ? POLLIN : POLLOUT), revents: 0) }
-        while true {
-            let ready = try systemCall("ppoll") {
-                guard let deadline else { return unsafe ipc_ppoll(&items, items.count, nil) }
-                let left = deadline.nanoseconds(since: .now)
-                var time = timespec(tv_sec: time_t(left / 1_000_000_000), tv_nsec: Int(left % 1_000_000_000))
-                return unsafe ipc_ppoll(&items, items.count, &time)
-            }
-            if ready > 0 { break }
+        var items = map { pollItem($0.descriptor, $0.interest) }
+        while unsafe try pollOnce(&items, items.count, until: deadline) == 0 {
             if let deadline, deadline <= .now { break }
         }
         for (index, item) in items.enumerated() {
             // An error or a hang-up is what the next call says, so that it does not block.
             self[index].state = item.revents == 0 ? .idle : item.revents & Int16(POLLNVAL) != 0 ? .notOpen : .ready
         }
+    }
+}
+
+func pollItem(_ descriptor: FileDescriptor, _ interest: PolledDescriptor.Interest) -> pollfd {
+    pollfd(fd: descriptor.rawValue, events: Int16(interest == .reading ? POLLIN : POLLOUT), revents: 0)
+}
+
+/// Waits until one of `items` is ready or until `deadline`, perhaps a little less; returns how many are.
+///
+/// The corresponding C function is `ppoll`.
+func pollOnce(_ items: UnsafeMutablePointer<pollfd>, _ count: Int, until deadline: MonotonicInstant?) throws(Errno) -> Int {
+    try systemCall("ppoll") {
+        guard let deadline else { return unsafe ipc_ppoll(items, count, nil) }
+        var time = MonotonicInstant(nanoseconds: deadline.nanoseconds(since: .now)).timespec
+        return unsafe ipc_ppoll(items, count, &time)
     }
 }

@@ -1,5 +1,4 @@
 import CInterprocess
-import Glibc
 public import SystemPackage
 
 /// A process held by a descriptor: the number cannot come to mean another process, and the end can be waited for.
@@ -13,23 +12,18 @@ public struct ProcessDescriptor: ~Copyable, Sendable {
         owned = OwnedDescriptor(owning: try systemCall("pidfd_open") { ipc_pidfd_open(pid, 0) })
     }
 
+    /// Takes over a descriptor of a process that somebody else has opened; nobody else may close it.
+    public init(owning descriptor: FileDescriptor) { owned = OwnedDescriptor(owning: descriptor) }
+
     public var descriptor: FileDescriptor { owned.descriptor }
 
     /// Whether the process has ended (it may still wait to be reaped). The corresponding C function is `poll`.
     public func hasEnded() throws(Errno) -> Bool { try wait(until: .now) }
 
-    /// Waits until the process has ended, or until `deadline`; true if it has ended.
+    /// Waits until the process has ended, or until `deadline`; true if it has ended. The corresponding C function is
+    /// `ppoll`.
     public func wait(until deadline: MonotonicInstant?) throws(Errno) -> Bool {
-        while true {
-            let ready = try systemCall("ppoll") {
-                guard let deadline else { return ipc_ppoll_one(owned.descriptor.rawValue, nil) }
-                let left = deadline.nanoseconds(since: .now)
-                var time = timespec(tv_sec: time_t(left / 1_000_000_000), tv_nsec: Int(left % 1_000_000_000))
-                return unsafe ipc_ppoll_one(owned.descriptor.rawValue, &time)
-            }
-            if ready > 0 { return true }
-            if let deadline, deadline <= .now { return false }
-        }
+        try owned.descriptor.isReady(for: .reading, until: deadline)
     }
 
     /// Sends a signal. The corresponding C function is `pidfd_send_signal`.

@@ -49,6 +49,23 @@ public enum Signal {
         _exit(128 + signal)
     }
 
+    /// Runs `body`, a call that returns a negative errno, such that `EPIPE` brings no signal.
+    ///
+    /// The corresponding C functions are `pthread_sigmask`, `sigpending` and `sigtimedwait`.
+    static func withoutBrokenPipe(_ body: () -> Int) -> Int {
+        var set = signalSet([pipe]), before = sigset_t(), pending = sigset_t()
+        unsafe sigpending(&pending)
+        unsafe pthread_sigmask(SIG_BLOCK, &set, &before)
+        let result = body()
+        // One that waited before is somebody else's.
+        if result == -Int(EPIPE), unsafe sigismember(&pending, pipe) == 0 {
+            var none = timespec()
+            while unsafe sigtimedwait(&set, nil, &none) == -1 && errno == EINTR {}
+        }
+        unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
+        return result
+    }
+
     private static func signalSet(_ signals: [Int32]) -> sigset_t {
         var set = sigset_t()
         unsafe sigemptyset(&set)

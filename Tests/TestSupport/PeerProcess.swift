@@ -3,7 +3,7 @@ import Glibc
 public import InterprocessSystem
 public import SystemPackage
 
-/// A process that runs one command of TestPeer. Lines go to its standard input and come from its standard output; it is killed when its owner ends.
+/// A process that runs one command of TestPeer, or a program in Python. Lines go to its standard input and come from its standard output; it is killed when its owner ends.
 public final class PeerProcess {
     private var child: ChildProcess
     private let input: OwnedDescriptor
@@ -30,13 +30,21 @@ public final class PeerProcess {
     /// - Parameters:
     ///   - wrapper: a program with its arguments that starts TestPeer, such as `unshare`.
     ///   - descriptors: (ours, the child's number).
-    public init(
+    public convenience init(
         _ command: String, _ arguments: [String] = [], wrapper: [String] = [], descriptors: [(FileDescriptor, CInt)] = [],
         environment: [String: String] = [:]
     ) throws {
+        try self.init(all: wrapper + [try Self.program.string, command] + arguments, descriptors, environment)
+    }
+
+    /// A program in Python: the other side as everybody else writes it. Without Python the test fails, at the first line that is expected.
+    public convenience init(python script: String, _ arguments: [String] = [], descriptors: [(FileDescriptor, CInt)] = []) throws {
+        try self.init(all: ["/usr/bin/env", "python3", "-S", "-c", script] + arguments, descriptors, [:])
+    }
+
+    private init(all: [String], _ descriptors: [(FileDescriptor, CInt)], _ environment: [String: String]) throws {
         let toChild = try pipe()
         let fromChild = try pipe()
-        let all = wrapper + [try Self.program.string, command] + arguments
         child = try ChildProcess(
             starting: FilePath(all[0]), arguments: Array(all.dropFirst()),
             descriptors: [(toChild.read, 0), (fromChild.write, 1)] + descriptors, environment: environment)

@@ -77,14 +77,72 @@ void *ipc_run_lock_call(void *call);  // the thread's routine; copies *call befo
 extern const long ipc_call_flock, ipc_call_fcntl;
 
 long ipc_linkat_descriptor(int file, int directory, const char *name);  // linkat(file, "", directory, name, AT_EMPTY_PATH)
-long ipc_ppoll_one(int descriptor, const void *relative_timespec_or_null);  // for POLLIN
 long ipc_ppoll(void *pollfds, size_t count, const void *relative_timespec_or_null);
 long ipc_punch_hole(int descriptor, int64_t offset, int64_t count);  // fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
 long ipc_pread(int descriptor, void *buffer, size_t size, int64_t offset);
-long ipc_pipe(int ends[2]);                // pipe2(ends, O_CLOEXEC)
-long ipc_stream_socket_pair(int ends[2]);  // socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)
-long ipc_set_send_buffer(int socket, int size);
-long ipc_end_with_parent(int signal);      // prctl(PR_SET_PDEATHSIG, signal)
+long ipc_pipe(int ends[2], int flags);  // pipe2(ends, O_CLOEXEC | flags)
+long ipc_read_flags(int descriptor, void *buffer, size_t size, int flags);         // preadv2
+long ipc_write_flags(int descriptor, const void *bytes, size_t size, int flags);   // pwritev2
+
+// What epoll_pwait2(2) reports.
+typedef struct ipc_epoll_event {
+  uint32_t events;
+  uint64_t data;
+}
+#if defined(__x86_64__)
+__attribute__((packed))
+#endif
+ipc_epoll_event;
+long ipc_epoll_create(void);
+long ipc_epoll_change(int epoll, int operation, int descriptor, uint32_t events, uint64_t data);
+long ipc_epoll_wait(int epoll, ipc_epoll_event *events, int count, const void *relative_timespec_or_null);
+
+// Unix sockets. All are close-on-exec, and none sends SIGPIPE.
+typedef struct ipc_message {
+  void *bytes;
+  size_t count;
+  void *control;
+  size_t control_count;
+  int flags;  // of a received one
+} ipc_message;
+typedef struct ipc_control_header {
+  size_t size;  // with this header
+  int level, type;
+} ipc_control_header;
+typedef struct ipc_credentials {
+  int32_t pid;
+  uint32_t user, group;
+} ipc_credentials;
+long ipc_socket(int type);
+long ipc_socket_pair(int type, int ends[2]);
+long ipc_bind(int socket, const void *address, size_t size);
+long ipc_connect(int socket, const void *address, size_t size);
+long ipc_accept(int socket);
+long ipc_send(int socket, const void *bytes, size_t size, int flags);
+long ipc_send_to(int socket, const void *bytes, size_t size, int flags, const void *address, size_t address_size);
+long ipc_receive(int socket, void *buffer, size_t size, int flags);
+long ipc_receive_from(int socket, void *buffer, size_t size, int flags, void *address, size_t *address_size);
+long ipc_send_message(int socket, ipc_message *message, int flags);
+long ipc_receive_message(int socket, ipc_message *message, int flags);
+long ipc_set_socket_option(int socket, int option, int value);
+long ipc_set_socket_time(int socket, int option, int64_t microseconds);
+long ipc_get_socket_option(int socket, int option, int *value);
+long ipc_get_peer_credentials(int socket, ipc_credentials *credentials);
+
+// POSIX message queues, whose descriptors are numbers of files. Without waiting, they answer -ETIMEDOUT.
+typedef struct ipc_queue_attributes {
+  long maximum_messages, message_size, count;
+} ipc_queue_attributes;
+long ipc_queue_open(const char *name, int flags, unsigned mode, long maximum_messages, long message_size);
+long ipc_queue_remove(const char *name);
+long ipc_queue_get_attributes(int queue, ipc_queue_attributes *found);
+long ipc_queue_send(int queue, const void *bytes, size_t size, unsigned priority, int waiting);
+long ipc_queue_receive(int queue, void *buffer, size_t size, unsigned *priority, int waiting);
+long ipc_queue_notify(int queue, int signal);
+long ipc_queue_cancel_notify(int queue);
+extern const int ipc_queue_create, ipc_queue_exclusive;
+
+long ipc_end_with_parent(int signal);  // prctl(PR_SET_PDEATHSIG, signal)
 long ipc_getrandom(void *buffer, size_t size);
 long ipc_getcpu(void);  // no system call
 long ipc_get_affinity(uint8_t *set, size_t size);
@@ -105,7 +163,13 @@ extern const int ipc_memfd_cloexec, ipc_memfd_allow_sealing, ipc_memfd_noexec_se
 extern const int ipc_add_seals, ipc_get_seals;
 extern const int ipc_seal_seal, ipc_seal_shrink, ipc_seal_grow, ipc_seal_write, ipc_seal_future_write, ipc_seal_exec;
 extern const int ipc_membarrier_global_expedited, ipc_membarrier_register_global_expedited;
-extern const int ipc_set_pipe_size, ipc_get_descriptor_flags;
+extern const int ipc_set_pipe_size, ipc_get_pipe_size, ipc_get_descriptor_flags, ipc_get_status_flags, ipc_set_status_flags;
+extern const int ipc_pipe_packets, ipc_now, ipc_no_signal;
+extern const int ipc_epoll_add, ipc_epoll_modify, ipc_epoll_delete;
+extern const uint32_t ipc_epoll_in, ipc_epoll_out, ipc_epoll_ended, ipc_epoll_once;
+extern const int ipc_socket_stream, ipc_socket_datagram, ipc_socket_seqpacket;
+extern const int ipc_message_now, ipc_message_peek, ipc_message_whole_length, ipc_message_control_cut;
+extern const int ipc_peer_pidfd, ipc_send_buffer, ipc_receive_buffer, ipc_send_time, ipc_socket_level, ipc_rights;
 extern const int ipc_ofd_setlk, ipc_ofd_setlkw, ipc_ofd_getlk, ipc_record_setlk, ipc_record_setlkw, ipc_record_getlk;
 
 // Calls `child` in the child of every fork(2), after the C library's own handlers. Returns 0 or an errno.

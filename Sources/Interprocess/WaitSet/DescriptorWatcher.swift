@@ -19,7 +19,7 @@ final class DescriptorWatcher: Sendable {
 
     /// - Parameter control: counted up, and woken, once for each time that the watcher is armed.
     init(poking control: ControlWord) throws(Errno) {
-        pipe = try Pipe()
+        do throws(FacilityError) { pipe = try Pipe() } catch { throw error.errno }
         try startServiceThread(named: "ipc-descriptors") { [self] in run(control) }
     }
 

@@ -39,7 +39,9 @@ final class Lifeline: Sendable {
     private let ends: (reading: FileDescriptor, writing: FileDescriptor)
     private let isOver = Lock(false)
 
-    init() throws(Errno) { ends = try Pipe().release() }
+    init() throws(Errno) {
+        do throws(FacilityError) { ends = try Pipe().release() } catch { throw error.errno }
+    }
 
     deinit {
         end()

@@ -34,7 +34,7 @@ final class WorkerSupervisor: Sendable {
     ) throws(Errno) {
         (self.count, self.program, self.policy) = (count, program, policy)
         (self.isDone, self.report, self.atEnd) = (isDone, report, atEnd)
-        poke = try Pipe()
+        do throws(FacilityError) { poke = try Pipe() } catch { throw error.errno }
         let lifeline = try Lifeline()
         pids = Lock(Array(repeating: nil, count: count))
         try startServiceThread(named: "ipc-workers") { [self] in run(lifeline) }

@@ -15,7 +15,7 @@ struct DeathRound: ~Copyable {
     /// Starts the victim and waits until it has filled its memory and joined.
     static func start(_ kind: DeathCase, _ mebibytes: Int, victimProcessor: Int?) throws -> DeathRound {
         let queue = try Segment.anonymousQueue(of: UInt64.self)
-        let pair = try StreamSocketPair()
+        let pair = try UnixStream.pair()
         let child = try ChildProcess(
             starting: ChildProcess.currentProgram,
             arguments: ["bench-victim", "\(mebibytes)", victimProcessor.map { "\($0)" } ?? "any"],

@@ -86,8 +86,9 @@ struct DemoRun {
             receiver = try start("demo-receiver", medium, queue, control, channel: pipe.reading.descriptor)
             sender = try start("demo-sender", medium, queue, control, channel: pipe.writing.descriptor)
         case .socket:
-            let pair = try StreamSocketPair()
-            try? pair.setBufferSize(1 << 20)
+            let pair = try UnixStream.pair()
+            _ = try? pair.first.setBufferSize(1 << 20)
+            _ = try? pair.second.setBufferSize(1 << 20)
             receiver = try start("demo-receiver", medium, queue, control, channel: pair.first.descriptor)
             sender = try start("demo-sender", medium, queue, control, channel: pair.second.descriptor)
         }

@@ -10,7 +10,7 @@ import Testing
 struct PassedQueueTests {
     /// Gives the queue to a process over a socket. The socket is closed here then: the process keeps what it was sent.
     private func pass(_ queue: Segment) async throws -> PeerProcess {
-        let sockets = try StreamSocketPair()
+        let sockets = try UnixStream.pair()
         let process = try PeerProcess("receive-passed", descriptors: [(sockets.second.descriptor, 3)])
         let status = test_send_descriptor(sockets.first.descriptor.rawValue, queue.descriptor.rawValue)
         guard status == 0 else { throw Errno(rawValue: -status) }
