@@ -1,5 +1,6 @@
 import CInterprocess
 import InterprocessSystem
+import Synchronization
 import SystemPackage
 
 /// An arena that this process has open.
@@ -7,7 +8,10 @@ final class ArenaCore: Sendable {
     let segment: Segment
     let memory: ArenaMemory
     let trimming = TrimLock()
-    private let claim: UInt32
+    /// Where to begin to look for a free reference record.
+    let referenceCursor = Atomic(0)
+    /// This peer's.
+    let claim: UInt32
 
     init(_ segment: Segment) throws(InterprocessError) {
         self.segment = segment
@@ -114,14 +118,15 @@ extension ArenaMemory {
 // MARK: Recovery
 
 extension ObjectRecovery {
-    /// What an arena does for a dead peer: its heaps end.
+    /// What an arena does for a dead peer: its changes of links are settled, what it held is let go of in the name of one of its heaps, and these end. Only then are they given back: whoever does it again has them.
     static let arena = ObjectRecovery(
         claims: { mapping, peer in heaps(of: peer, mapping).isEmpty ? [] : .blocks },
         recover: { mapping, peer in
-            for hold in heaps(of: peer, mapping) {
-                hold.end()
-                _ = hold.words.claim.compareExchange(ClaimWord.of(peer), 0)
-            }
+            let holds = heaps(of: peer, mapping)
+            for hold in holds { hold.settleIntent() }
+            if let hold = holds.first { ReferenceTable(hold.memory, PeerTable(mapping: mapping)).recover(peer, hold) }
+            for hold in holds { hold.end() }
+            for hold in holds { _ = hold.words.claim.compareExchange(ClaimWord.of(peer), 0) }
         })
 
     private static func heaps(of peer: PeerID, _ mapping: SegmentMapping) -> [ArenaHold] {
