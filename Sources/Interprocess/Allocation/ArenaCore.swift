@@ -10,6 +10,7 @@ final class ArenaCore: Sendable {
     let trimming = TrimLock()
     /// Where to begin to look for a free reference record.
     let referenceCursor = Atomic(0)
+    private let elements = Lock<[ObjectIdentifier: ElementDescription]>([:])
     /// This peer's.
     let claim: UInt32
 
@@ -27,6 +28,16 @@ final class ArenaCore: Sendable {
     static func label(_ segment: Segment) -> String { segment.name?.description ?? "anonymous arena" }
 
     var isDetached: Bool { segment.attachment.isForeign }
+
+    /// What a type of values that peers hold together is: to look at it takes microseconds, so that it is done once.
+    func element<Value: Shareable>(_ type: Value.Type) -> ElementDescription {
+        elements.withLock { known in
+            if let found = known[ObjectIdentifier(type)] { return found }
+            let element = ElementDescription(of: type)
+            known[ObjectIdentifier(type)] = element
+            return element
+        }
+    }
 
     /// A forked child has no part in it.
     func check() throws(ArenaError) { if isDetached { throw .detached } }

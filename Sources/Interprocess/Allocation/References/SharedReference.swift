@@ -49,7 +49,7 @@ public final class SharedReference<Value: Shareable>: Sendable {
     }
 
     fileprivate init(_ arena: SharedArena, _ ticket: ReferenceTicket<Value>, held record: ReferenceRecord) throws(ArenaError) {
-        let element = ElementDescription(of: Value.self)
+        let element = arena.core.element(Value.self)
         guard record.typeHash.loadRelaxed() == element.hash, record.size.loadRelaxed() == UInt64(element.size) else {
             throw .otherType(name: "\(ticket)", found: "\(record.size.loadRelaxed()) bytes of another type", wanted: element.summary)
         }
@@ -121,7 +121,8 @@ extension SharedArena {
     /// - Throws: ``ArenaError`` as ``allocate(byteCount:alignment:)``; then there is nothing.
     public func makeReference<Value: Shareable>(_ value: Value, links: Int = 0) throws(ArenaError) -> SharedReference<Value> {
         guard links >= 0, links <= limit / 8 else { throw .invalidSize }
-        let element = ElementDescription(of: Value.self)
+        try core.check()
+        let element = core.element(Value.self)
         let place = SharedReference<Value>.place(links: links)
         let (index, record) = try using { heap throws(ArenaError) in
             let cursor = core.referenceCursor.load(ordering: .relaxed)
