@@ -24,6 +24,11 @@ struct JobList: Shareable {
     mutating func removeFirst() -> Job { Job(0) }
 }
 
+struct Scene: Shareable {
+    var width = 0
+    var frame = 0
+}
+
 struct Position: Shareable {
     var x = 0.0
     var y = 0.0

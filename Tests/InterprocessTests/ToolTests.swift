@@ -331,7 +331,7 @@ import Testing
     @Test("P7 the layout's document is what the tool prints") func layout() async throws {
         let here = FilePath("\(#filePath)").removingLastComponent()
         let document = here.removingLastComponent().removingLastComponent().appending("Documentation").appending("Layout")
-        #expect(try await ipc(["layout", "--markdown"]).output == Run.read(document.appending("layout-6.md")))
+        #expect(try await ipc(["layout", "--markdown"]).output == Run.read(document.appending("layout-7.md")))
     }
 
     @Test("P7 the README's first programs are the example's", arguments: ["Sender", "Receiver"]) func examples(side: String) throws {

@@ -8,7 +8,7 @@ let commands: [String: Command] = [
     segmentCommands, segmentRaceCommands, accessCommands, inheritCommands, systemCommands, queueCommands, deathCommands, forkCommands,
     streamCommands, handoffCommands, callCommands, fileLockCommands, sandboxCommands, syncCommands, syncStormCommands,
     sharedQueueCommands, notifierCommands, waitSetCommands, latestCommands, variableCommands, workerCommands, topicCommands,
-    serviceCommands, fanInCommands, arenaCommands, arenaObjectCommands, containerCommands,
+    serviceCommands, fanInCommands, arenaCommands, arenaObjectCommands, containerCommands, referenceCommands,
 ].reduce(into: [:]) { all, some in
     all.merge(some) { _, _ in preconditionFailure("two commands of one name") }
 }

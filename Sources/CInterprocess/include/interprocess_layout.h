@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IPC_LAYOUT_VERSION 6u
+#define IPC_LAYOUT_VERSION 7u
 #define IPC_MAGIC 0x31474553435049ffull  // bytes: ff 'I' 'P' 'C' 'S' 'E' 'G' '1'
 #define IPC_PAGE 4096u
 #define IPC_DEATH_RECORDS 32u
@@ -444,9 +444,11 @@ typedef struct ipc_arena {
   uint64_t roots[64];       // links
   // 1024: named objects
   uint64_t names[64];       // links: the first record of each bucket
+  // 1536: what peers hold together
+  uint64_t references[24];  // links: parts of the table of reference records; part 0 has 16 of them, each other one as many as all before
   uint32_t names_word;      // the lock of those who name and destroy; as `word` and `heir` of a synchronization object
   uint32_t names_heir;
-  uint8_t reserved3[504];
+  uint8_t reserved3[312];
 } ipc_arena;
 #define IPC_ARENA_HEAPS 256u
 #define IPC_ARENA_PAGES 0xff0000u
@@ -455,7 +457,8 @@ _Static_assert(offsetof(ipc_arena, grown) == 64, "grown");
 _Static_assert(offsetof(ipc_arena, orphaned) == 128, "orphaned");
 _Static_assert(offsetof(ipc_arena, roots) == 512, "roots");
 _Static_assert(offsetof(ipc_arena, names) == 1024, "names, behind the roots");
-_Static_assert(offsetof(ipc_arena, names_word) == 1536, "names_word");
+_Static_assert(offsetof(ipc_arena, references) == 1536, "references, behind the names");
+_Static_assert(offsetof(ipc_arena, names_word) == 1728, "names_word");
 
 // A heap: who allocates, one thread at a time. 128 bytes.
 typedef struct ipc_arena_heap {
@@ -502,6 +505,21 @@ typedef struct ipc_arena_slab {
 } ipc_arena_slab;
 _Static_assert(sizeof(ipc_arena_slab) == 2048, "half a page");
 _Static_assert(offsetof(ipc_arena_slab, freed) == 1024, "freed");
+
+// A value that peers hold together. 64 bytes; behind it a word of 8 bytes for each slot of the peer table: how often that peer holds it.
+// The value's block: `links` links, and the value at the next multiple of its alignment, which is at least 16.
+typedef struct ipc_reference {
+  uint64_t state;           // bits 0-31 how often it was taken, or who makes or destroys it, 32-33 free, being made, there, being destroyed; 34-63 generation
+  uint64_t value;           // link: the block of the value
+  uint64_t type_hash;       // of the identifier of its type
+  uint64_t size;            // bytes of the value
+  uint32_t links;           // in front of it, which are destroyed with it
+  uint8_t reserved[28];
+} ipc_reference;
+_Static_assert(sizeof(ipc_reference) == 64, "a line");
+_Static_assert(offsetof(ipc_reference, links) == 32, "links");
+#define IPC_REFERENCE_PARTS 24u
+#define IPC_REFERENCE_FIRST 16u
 
 // What all containers of an arena that have a lock begin with. 64 bytes.
 typedef struct ipc_container {

@@ -1,5 +1,6 @@
 import CInterprocess
 import InterprocessSystem
+import Synchronization
 import SystemPackage
 
 /// An arena that this process has open.
@@ -7,7 +8,11 @@ final class ArenaCore: Sendable {
     let segment: Segment
     let memory: ArenaMemory
     let trimming = TrimLock()
-    private let claim: UInt32
+    /// Where to begin to look for a free reference record.
+    let referenceCursor = Atomic(0)
+    private let elements = Lock<[ObjectIdentifier: ElementDescription]>([:])
+    /// This peer's.
+    let claim: UInt32
 
     init(_ segment: Segment) throws(InterprocessError) {
         self.segment = segment
@@ -23,6 +28,16 @@ final class ArenaCore: Sendable {
     static func label(_ segment: Segment) -> String { segment.name?.description ?? "anonymous arena" }
 
     var isDetached: Bool { segment.attachment.isForeign }
+
+    /// What a type of values that peers hold together is: to look at it takes microseconds, so that it is done once.
+    func element<Value: Shareable>(_ type: Value.Type) -> ElementDescription {
+        elements.withLock { known in
+            if let found = known[ObjectIdentifier(type)] { return found }
+            let element = ElementDescription(of: type)
+            known[ObjectIdentifier(type)] = element
+            return element
+        }
+    }
 
     /// A forked child has no part in it.
     func check() throws(ArenaError) { if isDetached { throw .detached } }
@@ -114,14 +129,15 @@ extension ArenaMemory {
 // MARK: Recovery
 
 extension ObjectRecovery {
-    /// What an arena does for a dead peer: its heaps end.
+    /// What an arena does for a dead peer: its changes of links are settled, what it held is let go of in the name of one of its heaps, and these end. Only then are they given back: whoever does it again has them.
     static let arena = ObjectRecovery(
         claims: { mapping, peer in heaps(of: peer, mapping).isEmpty ? [] : .blocks },
         recover: { mapping, peer in
-            for hold in heaps(of: peer, mapping) {
-                hold.end()
-                _ = hold.words.claim.compareExchange(ClaimWord.of(peer), 0)
-            }
+            let holds = heaps(of: peer, mapping)
+            for hold in holds { hold.settleIntent() }
+            if let hold = holds.first { ReferenceTable(hold.memory, PeerTable(mapping: mapping)).recover(peer, hold) }
+            for hold in holds { hold.end() }
+            for hold in holds { _ = hold.words.claim.compareExchange(ClaimWord.of(peer), 0) }
         })
 
     private static func heaps(of peer: PeerID, _ mapping: SegmentMapping) -> [ArenaHold] {

@@ -14,12 +14,14 @@ public enum ArenaError: Error, Sendable, Equatable {
     case changed(Offset?)
     /// There is an object of this name already: find it, or take another name.
     case exists(String)
-    /// The object of this name is of another type, or another number of values: use the same in all programs, or another name.
+    /// The object of this name, or the value of the reference, is of another type, or another number of values: use the same in all programs, or another name.
     case otherType(name: String, found: String, wanted: String)
     /// A name of an object has 1 to 192 bytes of UTF-8, none of them zero.
     case invalidName(String)
     /// The container of this name was destroyed by another process or by this one: open it anew, which makes a new one.
     case destroyed(String)
+    /// Nobody holds any more what the ticket is for; or it is no ticket of this arena.
+    case gone
     /// There is no element of this index: another may have taken it away.
     case outOfRange(index: Int, count: Int)
     /// A key has at most ``SharedDictionary/maximumKeyLength`` bytes, and this one has more.

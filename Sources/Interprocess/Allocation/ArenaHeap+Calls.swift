@@ -72,13 +72,6 @@ extension ArenaCore {
     func load(_ place: UInt64) throws(ArenaError) -> UInt64 {
         try check()
         guard memory.isLink(place) else { throw .invalid(Offset(place), place % 8 == 0 ? .outside : .misaligned) }
-        let link = memory.word64(Int(place))
-        // SYNC arena.link
-        var seen = link.loadAcquire()
-        for _ in 0..<1000 where ArenaLinkWord.isPending(seen) {
-            memory.help(link, seen)
-            seen = link.loadAcquire()
-        }
-        return ArenaLinkWord.offset(seen)
+        return memory.load(place)
     }
 }

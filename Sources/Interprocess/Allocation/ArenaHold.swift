@@ -178,6 +178,12 @@ struct ArenaHold: Sendable {
         throw .changed(Offset(rawValue: ArenaLinkWord.offset(seen)))
     }
 
+    /// Takes the block `old` out of the link at `place`, and frees it. For a dead heap, whose intent is settled.
+    func free(_ old: UInt64, from place: UInt64) throws(ArenaError) {
+        let number = (words.intent.loadRelaxed() >> 48 + 1) & 0x7fff
+        _ = try change(memory.word64(Int(place)), at: place, from: old, to: 0, number: number)
+    }
+
     /// What follows a change that has happened. Returns the block that was freed.
     @discardableResult
     private func settle(_ old: UInt64, _ fresh: UInt64) -> ArenaBlock? {
@@ -327,6 +333,18 @@ extension ArenaMemory {
             }
         }
         return block
+    }
+
+    /// What a link names, which is where a link may be; 0: nothing.
+    func load(_ place: UInt64) -> UInt64 {
+        let link = word64(Int(place))
+        // SYNC arena.link
+        var seen = link.loadAcquire()
+        for _ in 0..<1000 where ArenaLinkWord.isPending(seen) {
+            help(link, seen)
+            seen = link.loadAcquire()
+        }
+        return ArenaLinkWord.offset(seen)
     }
 
     /// Brings a change of a link to its end for the heap that makes it.

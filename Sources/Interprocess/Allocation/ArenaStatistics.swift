@@ -34,6 +34,8 @@ public struct ArenaStatistics: Sendable, Equatable {
     public var runs = 0, orphans = 0
     /// Named objects, and the records in which names stand, used or not, of 320 bytes each.
     public var objects = 0, records = 0
+    /// Values that peers hold together, and the records in which such stand, used or not, of 64 bytes each and 8 for each peer that there can be.
+    public var references = 0, referenceRecords = 0
     /// Of each size of which there are pages.
     public var classes: [SizeClass] = []
     /// Of each heap that is claimed.
@@ -97,6 +99,11 @@ public struct ArenaStatistics: Sendable, Equatable {
                 if ArenaLinkWord.offset(record.object.loadAcquire()) != 0 { objects += 1 }
             }
         }
+        // Of a damaged table what comes before the damage.
+        try? ReferenceTable(memory, table).forEach { _, record in
+            referenceRecords += 1
+            if record.state.phase == .alive { references += 1 }
+        }
         classes = all.filter { $0.pages > 0 }
         heaps = owners.sorted { $0.key < $1.key }.map(\.value)
     }
@@ -110,7 +117,7 @@ extension ArenaStatistics.SizeClass {
 public struct ArenaProblem: Sendable, Equatable, CustomStringConvertible {
     /// The shared word that is wrong, as in `ipc layout`.
     public let field: String
-    /// Which of them: a page, a heap, a root.
+    /// Which of them: a page, a heap, a root, a bucket of names, a reference.
     public let index: Int
     public let reason: String
 
@@ -118,11 +125,11 @@ public struct ArenaProblem: Sendable, Equatable, CustomStringConvertible {
 
     /// What belongs to a heap that nobody has, or is none, after all deaths were repaired. Looked at twice, since others work meanwhile.
     static func all(_ memory: ArenaMemory, _ table: PeerTable) -> [ArenaProblem] {
-        let first = look(memory)
-        return first.isEmpty ? [] : look(memory).filter { first.contains($0) }
+        let first = look(memory, table)
+        return first.isEmpty ? [] : look(memory, table).filter { first.contains($0) }
     }
 
-    private static func look(_ memory: ArenaMemory) -> [ArenaProblem] {
+    private static func look(_ memory: ArenaMemory, _ table: PeerTable) -> [ArenaProblem] {
         var found: [ArenaProblem] = []
         func report(_ field: String, _ index: Int, _ reason: String) {
             found.append(ArenaProblem(field: field, index: index, reason: reason))
@@ -162,6 +169,6 @@ public struct ArenaProblem: Sendable, Equatable, CustomStringConvertible {
             let offset = ArenaLinkWord.offset(word)
             if offset != 0, (try? memory.block(offset)) == nil { report("roots", index, "names no block") }
         }
-        return found + names(memory)
+        return found + names(memory) + references(memory, table)
     }
 }

@@ -17,6 +17,8 @@ enum ArenaUnit {
     static let roots = 64
     /// Of the names of objects.
     static let buckets = 64
+    /// Of the table of references.
+    static let referenceParts = Int(IPC_REFERENCE_PARTS)
     static let maximumPages = Int(IPC_ARENA_PAGES)
 
     static func roundUp(_ value: Int, _ unit: Int) -> Int { (value + unit - 1) / unit * unit }
@@ -155,8 +157,10 @@ struct ArenaMemory: @unchecked Sendable {
 
     /// The link to the first record of a bucket.
     func bucketOffset(_ index: Int) -> Int { controlOffset + 1024 + index * 8 }
-    var namesWord: SharedUInt32 { unsafe SharedUInt32(at: base + controlOffset + 1536) }
-    var namesHeir: SharedUInt32 { unsafe SharedUInt32(at: base + controlOffset + 1540) }
+    /// The link to a part of the table of references.
+    func referencesOffset(_ part: Int) -> UInt64 { UInt64(controlOffset + 1536 + part * 8) }
+    var namesWord: SharedUInt32 { unsafe SharedUInt32(at: base + controlOffset + 1728) }
+    var namesHeir: SharedUInt32 { unsafe SharedUInt32(at: base + controlOffset + 1732) }
 
     func heap(_ index: Int) -> ArenaHeapWords {
         precondition((0..<ArenaUnit.heaps).contains(index))
@@ -182,12 +186,13 @@ struct ArenaMemory: @unchecked Sendable {
         return offset & 15 == 0 && place <= room && UInt64(byteCount) <= room - place
     }
 
-    /// Whether a link may stand there: in a root, in a bucket behind the roots, or in a page.
+    /// Whether a link may stand there: in a root, in what is behind the roots, or in a page.
     func isLink(_ offset: UInt64) -> Bool {
         guard offset % 8 == 0 else { return false }
         let root = offset &- UInt64(rootOffset(0))
         let place = offset &- UInt64(pagesOffset)
-        return root < UInt64((ArenaUnit.roots + ArenaUnit.buckets) * 8) || place < UInt64(grown) << ArenaUnit.pageShift
+        let count = ArenaUnit.roots + ArenaUnit.buckets + ArenaUnit.referenceParts
+        return root < UInt64(count * 8) || place < UInt64(grown) << ArenaUnit.pageShift
     }
 }
 

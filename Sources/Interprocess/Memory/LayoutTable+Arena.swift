@@ -28,6 +28,10 @@ extension LayoutTable {
                     "64 links, as roots: the first arena object record of each bucket. A name's bucket is the FNV-1a hash, 64 bits, of its bytes modulo 64"
                 ),
                 field(
+                    \A.references, "references", "who needs another part", "compare-exchange",
+                    "24 links, as roots: the parts of the table of reference records; part 0 has 16 of them, each other one as many as all before"
+                ),
+                field(
                     \A.names_word, "names_word", "who names or destroys an object", "compare-exchange",
                     "a lock: as word of a synchronization object"),
                 field(\A.names_heir, "names_heir", "who waits for that lock", "compare-exchange", "as heir of a synchronization object"),
@@ -80,6 +84,28 @@ extension LayoutTable {
                 field(\O.type_length, "type_length", owner, whole, "bytes of the type that stand here, at most 64"),
                 field(\O.name, "name", owner, whole, "UTF-8 without a zero"),
                 field(\O.type, "type", owner, whole, "the beginning of the type's identifier"),
+            ])
+    }()
+
+    static let reference: Structure = {
+        typealias R = ipc_reference
+        let (maker, before) = ("who makes it", "before state")
+        return Structure(
+            name: "reference record", size: MemoryLayout<R>.size,
+            place:
+                "in a part of an arena's references, which stays as long as the arena; number i of all in part 0 if it is below 16. Behind it a word of 8 bytes for each slot of the peer table: bits 0-31 how often that peer holds the value, 32-63 its claim (bit 33 set, 34-43 slot, 44-63 generation); changed by that peer, or who repairs it, by compare-exchange",
+            fields: [
+                field(
+                    \R.state, "state", "who makes, takes, lets go", "compare-exchange",
+                    "bits 32-33: 0 free, 1 being made, 2 there, 3 being destroyed; 0-31 how often it was taken, or the claim of who makes or destroys it; 34-63 generation, another for each value"
+                ),
+                field(
+                    \R.value, "value", "who makes or destroys it", "compare-exchange",
+                    "a link, as roots: the block of the value, which begins with links that are destroyed with it, and has the value at the next multiple of its alignment, at least 16; 0 none"
+                ),
+                field(\R.type_hash, "type_hash", maker, before, "FNV-1a hash, 64 bits, of the identifier of the value's type"),
+                field(\R.size, "size", maker, before, "bytes of the value"),
+                field(\R.links, "links", maker, before, "links at the beginning of the block"),
             ])
     }()
 

@@ -31,7 +31,7 @@ package enum LayoutTable {
     package static let structures: [Structure] = [
         header, deathRecord, peerSlot, queue, queueProgress, fanIn, handoff, handoffSide, handoffSlice, synchronization,
         sharedQueue, messageRing, messageSlot, messageDrops, topic, topicChunk, topicPeer, service, call, notifierGroup, latestValue,
-        latestVersion, variable, arena, arenaHeap, arenaObject, arenaSlab, container,
+        latestVersion, variable, arena, arenaHeap, arenaObject, arenaSlab, reference, container,
         dictionary, dictionaryEntry, array, arenaQueue, queueChunk, string,
     ]
 

@@ -23,7 +23,7 @@ public struct DeathNotice: Sendable, Equatable, CustomStringConvertible {
         public static let messages = Claims(rawValue: 64)
         /// Calls that it served, or waited for.
         public static let calls = Claims(rawValue: 128)
-        /// Heaps of an arena, and the blocks that it had in hand.
+        /// Heaps of an arena, the blocks that it had in hand, and its counts of what it held together with others.
         public static let blocks = Claims(rawValue: 256)
 
         public var description: String {

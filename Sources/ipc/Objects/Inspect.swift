@@ -56,6 +56,7 @@ struct Inspect: ParsableCommand {
             given back   \(byteCount(it.returned))
             large blocks \(byteCount(it.runs))
             nobody's     \(byteCount(it.orphans)) in pages with blocks that nobody allocates from
+            references   \(it.references) values that processes hold together, in \(it.referenceRecords) records
 
             """
         var classes = TextRows(.right("block"), .right("pages"), .right("used"), .right("in hand"), .right("free"))
@@ -99,7 +100,7 @@ struct Inspect: ParsableCommand {
         .object([
             ("name", .string(name)), ("limit", .int(it.limit)), ("grown", .int(it.grown)), ("used", .int(it.used)),
             ("inHand", .int(it.inHand)), ("freePages", .int(it.freePages)), ("returned", .int(it.returned)), ("runs", .int(it.runs)),
-            ("orphans", .int(it.orphans)), ("fragmentation", .number(it.fragmentation, digits: 4)),
+            ("orphans", .int(it.orphans)), ("references", .int(it.references)), ("fragmentation", .number(it.fragmentation, digits: 4)),
             (
                 "classes",
                 .array(
