@@ -32,9 +32,9 @@ extension Stage {
             let ready = players.indices.filter { players[$0].state == .stopped }
             let alive = players.indices.filter { players[$0].state == .stopped || players[$0].state == .blocked }
             if ready.isEmpty {
-                guard let sleeper = players.first(where: { $0.state == .blocked }) else { break }
-                // Whoever was killed, or a keeper, may wake it yet.
-                try sleeper.awaitWaking(until: deadline)
+                let sleepers = players.filter { $0.state == .blocked }
+                guard !sleepers.isEmpty else { break }
+                try awaitWaking(sleepers)
                 continue
             }
             guard turn < Self.mostTurns else { throw Hang("\(turn) turns, and no end") }
@@ -53,6 +53,16 @@ extension Stage {
         for player in players { _ = player.child.awaitEnding(until: deadline) }
         let check = schedule.check, site = site
         try awaitEnd(bystander(20, { _ in try check(site) }), "the check after the schedule")
+    }
+
+    /// Waits until any of them is woken: by whoever was killed, by a keeper, or by the end of its own patience. It may be the one for which all others wait.
+    private func awaitWaking(_ sleepers: [Player]) throws {
+        while !sleepers.contains(where: \.isAwake) {
+            guard MonotonicInstant.now < deadline else {
+                throw Hang("nobody can go on; " + sleepers.map(\.child.activity).joined(separator: "; "))
+            }
+            sleepThread(for: .microseconds(100))
+        }
     }
 }
 
@@ -154,15 +164,8 @@ private final class Player {
         if state == .blocked, isAwake { try awaitStop(until: deadline) }
     }
 
-    func awaitWaking(until deadline: MonotonicInstant) throws {
-        while !isAwake {
-            guard MonotonicInstant.now < deadline else { throw Hang("nobody can go on; \(child.activity)") }
-            sleepThread(for: .microseconds(100))
-        }
-    }
-
     /// It may have come to its next stop already, where it sleeps as well.
-    private var isAwake: Bool {
+    var isAwake: Bool {
         reportState.loadAcquire() == UInt32(CL_STOPPED) || child.actor.reached == .ended || child.ending() != nil || !child.isAsleep
     }
 

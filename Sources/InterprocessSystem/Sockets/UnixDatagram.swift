@@ -8,7 +8,7 @@ public import SystemPackage
 /// **Blocking** Sending waits while as many messages as `net.unix.max_dgram_qlen` says, and one more, wait at the receiver.
 ///
 /// **Death** Of the receiver: sending is `ECONNREFUSED`. Of the sender: nothing is to be seen.
-public struct UnixDatagram: UnixSocket, MessageChannel, ~Copyable {
+public struct UnixDatagram: UnixMessageSocket, ~Copyable {
     public static var kind: UnixSocketKind { .datagram }
     private let owned: OwnedDescriptor
 
@@ -32,25 +32,6 @@ public struct UnixDatagram: UnixSocket, MessageChannel, ~Copyable {
 
     /// Gives the descriptor up without closing it.
     public consuming func release() -> FileDescriptor { owned.release() }
-
-    /// Sends to the address to which the socket is connected. The corresponding C function is `send`.
-    public func send(_ message: Span<UInt8>) throws(FacilityError) { _ = waited(try send(message, flags: 0)) }
-
-    /// The corresponding C function is `send(MSG_DONTWAIT)`.
-    public func trySend(_ message: Span<UInt8>) throws(FacilityError) -> Bool { try send(message, flags: ipc_message_now) != nil }
-
-    /// The corresponding C function is `recv(MSG_TRUNC)`.
-    public func receive(into buffer: inout MutableSpan<UInt8>) throws(FacilityError) -> Int {
-        waited(try receiveMessage(into: &buffer, flags: 0))
-    }
-
-    /// The corresponding C function is `recv(MSG_TRUNC|MSG_DONTWAIT)`.
-    public func tryReceive(into buffer: inout MutableSpan<UInt8>) throws(FacilityError) -> Int? {
-        try receiveMessage(into: &buffer, flags: ipc_message_now)
-    }
-
-    /// How many bytes the next message has, which stays; nil if there is none. The corresponding C function is `recv(MSG_PEEK|MSG_TRUNC)`.
-    public func nextMessageSize() throws(FacilityError) -> Int? { try nextMessageSize(flags: ipc_message_now) }
 
     /// Sends to `address`; waits while there is no room. A deadline needs a socket that is connected: the kernel does not tell when there is room
     /// elsewhere.
