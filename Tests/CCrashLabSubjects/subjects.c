@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 void *subject_map(const char *path) {
@@ -141,6 +142,14 @@ void subject_await_count(void *memory, uint32_t number) {
     if (atomic_load(&it->count) == seen) sleep_while(&it->count, seen);
   }
   atomic_store(&it->has_sleeper, 0);
+}
+
+void subject_count_late(void *memory, int milliseconds) {
+  // On a word that nobody wakes.
+  atomic_uint *nobodys = (atomic_uint *)memory + 512;
+  struct timespec time = {0, milliseconds * 1000000L};
+  syscall(SYS_futex, nobodys, FUTEX_WAIT, 0, &time, 0, 0);
+  subject_count(memory, 0);
 }
 
 uint32_t subject_counted(const void *memory) { return atomic_load(&((counted *)memory)->count); }

@@ -7,6 +7,7 @@ let scheduledSubjects: [Scenario] = [
     adding("add.atOnce", "two processes that add in one step", isWrong: false),
     sleeping("sleep.blindly", "a sleeper that does not look again after it has set its flag", isWrong: true),
     sleeping("sleep.afterLook", "a sleeper that looks again", isWrong: false),
+    late,
 ]
 
 private func scheduled(_ name: String, _ summary: String, _ schedule: Schedule) -> Scenario {
@@ -48,3 +49,17 @@ private func sleeping(_ name: String, _ summary: String, isWrong: Bool) -> Scena
             },
         ]) { _ in })
 }
+
+/// Both are asleep, and the second wakes by itself.
+private let late = scheduled(
+    "sleep.forTheLate", "a sleeper, and who wakes it after a sleep of its own",
+    Schedule(players: [
+        { victim in
+            let page = SharedPage(victim.site)
+            try victim.step { unsafe subject_await_count(page.address, 1) }
+        },
+        { victim in
+            let page = SharedPage(victim.site)
+            try victim.step { unsafe subject_count_late(page.address, 5) }
+        },
+    ]) { _ in })

@@ -55,7 +55,7 @@ import Testing
             "nothing is found in what is right",
             arguments: [
                 "publish.flagLast", "waker.keepsFlag", "add.atOnce", "sleep.afterLook", "lease.ofTheDead", "lock.ofProcess", "wait.again",
-                "fail.unlocked",
+                "fail.unlocked", "sleep.forTheLate",
             ])
         func nothing(scenario: String) async throws {
             let run = try await LabProgram("CrashLabSubjects", ["run", scenario, "--every", "1", "--patience", "120000"])

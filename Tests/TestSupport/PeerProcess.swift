@@ -94,6 +94,16 @@ public final class PeerProcess {
         }
     }
 
+    /// The next line, waited for.
+    public func nextLine() throws -> String {
+        var found: String?
+        try eventuallyBlocking("a line of a peer process") {
+            found = try takeLine()
+            return found != nil
+        }
+        return found ?? ""
+    }
+
     public func signal(_ number: Int32) { child.send(signal: number) }
 
     /// SIGKILL.

@@ -32,6 +32,9 @@ void subject_count(void *memory, int wrong);
 void subject_await_count(void *memory, uint32_t number);
 uint32_t subject_counted(const void *memory);
 
+// Sleeps for less than a thousand milliseconds where nobody wakes it; then counts.
+void subject_count_late(void *memory, int milliseconds);
+
 // As subject_await_count, but wrong: it does not look again after it has set the flag.
 void subject_await_count_blindly(void *memory, uint32_t number);
 

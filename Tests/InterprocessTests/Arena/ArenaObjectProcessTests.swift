@@ -13,15 +13,6 @@ extension ArenaSuite {
             var second: UInt64 = 0
         }
 
-        private func line(_ process: PeerProcess) throws -> String {
-            var found: String?
-            try eventuallyBlocking("a line") {
-                found = try process.takeLine()
-                return found != nil
-            }
-            return found ?? ""
-        }
-
         @Test("A3 L2 L3 N8 a constructor is killed half-way: who waits runs its own, and all find that one's")
         func killedConstructor() throws {
             let scene = try ArenaScene()
@@ -29,7 +20,7 @@ extension ArenaSuite {
             for turn in 0..<5 {
                 let name = "object \(turn)"
                 let half = try scene.start("arena-construct", [name, "1", "half"])
-                #expect(try line(half) == "half")
+                #expect(try half.nextLine() == "half")
                 #expect(try arena.find(name, as: StormObject.self) == nil && !arena.destroy(name))
                 let next = try scene.start("arena-construct", [name, "2", "whole"])
                 var third: PeerProcess?
@@ -37,9 +28,9 @@ extension ArenaSuite {
                 try eventuallyBlocking("a sleeper") { try arena.isAwaited(name) }
                 half.kill()
                 // In every other turn it is alone, and nothing but the death wakes it.
-                #expect(try line(next) == "2 2")
+                #expect(try next.nextLine() == "2 2")
                 let last = try third ?? scene.start("arena-construct", [name, "2", "whole"])
-                #expect(try line(last) == "2 2")
+                #expect(try last.nextLine() == "2 2")
                 let place = try #require(try arena.find(name, as: StormObject.self))
                 #expect(try arena.value(at: place).first == 2 && arena.value(at: place).second == 2)
                 next.kill()
@@ -56,7 +47,7 @@ extension ArenaSuite {
             let scene = try ArenaScene()
             let arena = try scene.open()
             let half = try scene.start("arena-construct", ["a", "1", "half"])
-            #expect(try line(half) == "half")
+            #expect(try half.nextLine() == "half")
             half.kill()
             // At once, or after the repair.
             let place = try arena.findOrConstruct("a", as: StormObject.self) { $0.second = 3 }
@@ -68,8 +59,8 @@ extension ArenaSuite {
             let scene = try ArenaScene()
             let arena = try scene.open()
             let process = try scene.start("arena-object-fork")
-            for call in ["find", "construct", "destroy", "objects"] { #expect(try line(process) == "\(call) detached") }
-            #expect(try line(process) == "parent a b")
+            for call in ["find", "construct", "destroy", "objects"] { #expect(try process.nextLine() == "\(call) detached") }
+            #expect(try process.nextLine() == "parent a b")
             withExtendedLifetime(arena) {}
         }
 
@@ -77,36 +68,11 @@ extension ArenaSuite {
             "A3 L2 L3 N8 a storm: eight processes find or construct, destroy and list the same objects, and are killed at any moment; no two construct one at once"
         )
         func storm() throws {
-            let kills = SeededRandom.setting("IPC_STORM_KILLS", default: 300)
-            var random = SeededRandom(for: "storm of named objects")
-            let watch = try HangWatch("storm of named objects")
-            defer { watch.end() }
-            let server = try PeerServer()
-            let scene = try ArenaScene()
-            let record = try QueueRecord.create(in: scene.directory.objects)
-            let arena = try scene.open()
-            func start() throws -> Int32 {
-                try server.start(["arena-object-storm", scene.directory.path.string, "\(UInt64.random(in: 1..<1 << 60, using: &random))"])
-            }
-            var pids = try (0..<8).map { _ in try start() }
-            for kill in 0..<kills {
-                watch.step("kill \(kill)")
-                if Int.random(in: 0..<4, using: &random) > 0 { sleepThread(for: .microseconds(Int.random(in: 0...3000, using: &random))) }
-                let victim = Int.random(in: 0..<pids.count, using: &random)
-                try server.kill(pids[victim])
-                if let failure = record.failure { throw TestFailure("after \(kill) kills: \(failure)") }
-                pids[victim] = try start()
-            }
-            watch.step("the end")
-            record[.stop] = 1
-            for pid in pids {
-                var ending = "running"
-                for _ in 0..<2000 where ending == "running" { ending = try server.wait(pid, .milliseconds(10)) }
-                #expect(ending == "exited 0")
-            }
-            #expect(record.failure == nil, "\(record.failure ?? "")")
-            try eventuallyBlocking("the repairs") { arena.statistics().heaps.count == 1 }
-            #expect(arena.validate().isEmpty, "\(arena.validate())")
+            let storm = try ArenaStorm("storm of named objects", "arena-object-storm")
+            try storm.run()
+            try storm.end()
+            try storm.settle()
+            let arena = storm.arena
             // What is allocated are the records, and the objects that can be found.
             let objects = try arena.objects()
             for object in objects {
@@ -115,14 +81,14 @@ extension ArenaSuite {
             }
             let count = try arena.recordCount
             #expect(count <= 8 && Set(objects.map(\.name)).count == objects.count)
-            #expect(arena.statistics().used == count * 320 + objects.count * 16 && arena.statistics().inHand == 0)
+            #expect(arena.statistics().used == count * 320 + objects.count * 16)
             for index in 0..<8 {
                 try arena.destroy("object \(index)")
                 try arena.construct("object \(index)", as: StormObject.self) { _ in }
                 #expect(try arena.destroy("object \(index)"))
             }
             #expect(arena.statistics().used == count * 320)
-            print("storm of named objects: \(kills) kills, \(objects.count) objects, \(count) records")
+            print("storm of named objects: \(storm.kills) kills, \(objects.count) objects, \(count) records")
         }
     }
 }

@@ -8,23 +8,14 @@ import Testing
 
 extension ArenaSuite {
     @Suite("references between processes") struct ReferenceProcesses {
-        private func line(_ process: PeerProcess) throws -> String {
-            var found: String?
-            try eventuallyBlocking("a line") {
-                found = try process.takeLine()
-                return found != nil
-            }
-            return found ?? ""
-        }
-
         @Test("L2 L3 a killed holder's counts are dropped, and never another's; with the last one the value and its blocks are destroyed")
         func killed() throws {
             let scene = try ArenaScene()
             let arena = try scene.open()
             let maker = try scene.start("reference-make", ["7"])
-            let ticket = try line(maker)
+            let ticket = try maker.nextLine()
             let takers = try (0..<3).map { _ in try scene.start("reference-take", [ticket]) }
-            for taker in takers { #expect(try line(taker) == "7") }
+            for taker in takers { #expect(try taker.nextLine() == "7") }
             #expect(arena.statistics().references == 1)
             maker.kill()
             takers[0].kill()
@@ -43,11 +34,11 @@ extension ArenaSuite {
             let scene = try ArenaScene()
             let arena = try scene.open()
             let maker = try scene.start("reference-make", ["7"])
-            let ticket = try line(maker)
+            let ticket = try maker.nextLine()
             maker.kill()
             try eventuallyBlocking("the repair") { arena.statistics().references == 0 && arena.statistics().heaps.count == 1 }
             #expect(arena.heldContent == 0 && arena.statistics().inHand == 0 && arena.validate().isEmpty)
-            #expect(try line(scene.start("reference-take", [ticket])) == "gone")
+            #expect(try scene.start("reference-take", [ticket]).nextLine() == "gone")
         }
 
         @Test("L1 a forked child is detached, and lets go of nothing")
@@ -55,9 +46,9 @@ extension ArenaSuite {
             let scene = try ArenaScene()
             let arena = try scene.open()
             let process = try scene.start("reference-fork")
-            for call in ["value", "take", "make"] { #expect(try line(process) == "\(call) detached") }
-            #expect(try line(process) == "parent 1 7")
-            #expect(try line(process) == "parent 0")
+            for call in ["value", "take", "make"] { #expect(try process.nextLine() == "\(call) detached") }
+            #expect(try process.nextLine() == "parent 1 7")
+            #expect(try process.nextLine() == "parent 0")
             withExtendedLifetime(arena) {}
         }
 
@@ -65,42 +56,18 @@ extension ArenaSuite {
             "A5 L2 L3 a storm: eight processes make, take and let go, and are killed at any moment; what one holds stays, and in the end the arena's used bytes are those that can be reached"
         )
         func storm() throws {
-            let kills = SeededRandom.setting("IPC_STORM_KILLS", default: 300)
-            var random = SeededRandom(for: "storm of references")
-            let watch = try HangWatch("storm of references")
-            defer { watch.end() }
-            let server = try PeerServer()
-            let scene = try ArenaScene()
-            let record = try QueueRecord.create(in: scene.directory.objects)
-            let arena = try scene.open()
-            func start() throws -> Int32 {
-                try server.start(["reference-storm", scene.directory.path.string, "\(UInt64.random(in: 1..<1 << 60, using: &random))"])
-            }
-            var pids = try (0..<8).map { _ in try start() }
-            for kill in 0..<kills {
-                watch.step("kill \(kill)")
-                if Int.random(in: 0..<4, using: &random) > 0 { sleepThread(for: .microseconds(Int.random(in: 0...3000, using: &random))) }
-                let victim = Int.random(in: 0..<pids.count, using: &random)
-                try server.kill(pids[victim])
-                if let failure = record.failure { throw TestFailure("after \(kill) kills: \(failure)") }
-                pids[victim] = try start()
-            }
+            let storm = try ArenaStorm("storm of references", "reference-storm")
+            let arena = storm.arena
+            try storm.run()
             // One that the end must not take.
             let mine = try arena.makeReference(HeldValue(7))
-            watch.step("the end")
-            record[.stop] = 1
-            for pid in pids {
-                var ending = "running"
-                for _ in 0..<48_000 where ending == "running" { ending = try server.wait(pid, .milliseconds(10)) }
-                #expect(ending == "exited 0")
-            }
-            if let failure = record.failure { throw TestFailure(failure) }
-            try eventuallyBlocking("the repairs") { arena.statistics().heaps.count == 1 }
+            try storm.end()
+            try storm.settle()
             let (statistics, board) = (arena.statistics(), MemoryLayout<HeldBoard>.size)
-            #expect(arena.validate().isEmpty && statistics.inHand == 0 && statistics.references == 1, "\(arena.validate())")
+            #expect(statistics.references == 1)
             #expect(try mine.value.first == 7 && arena.heldContent == board + 96)
             withExtendedLifetime(mine) {}
-            print("storm of references: \(kills) kills, \(statistics.referenceRecords) records")
+            print("storm of references: \(storm.kills) kills, \(statistics.referenceRecords) records")
         }
     }
 }
