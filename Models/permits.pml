@@ -13,6 +13,9 @@
  *   -DDEATHSLATE    `deaths` is read after the lock was let go
  *   -DNOCHANGE      giving back changes no number
  *   -DNODEATHS      sleep on `changes` alone
+ *   -DNOREMAKE      the sums are not made anew
+ *   -DNOBARRIER     the dead's units are given back without the barrier
+ *   -DWAKEFIRST     those who wait are woken before the number is changed
  *   -DNOSEEN        nobody compares `deaths_seen` before the sleep
  *   -DBESIDESILENT  what is given back beside the lock is not counted
  *   -DBESIDENOLOOK  nobody compares `given_back_seen` before the sleep
@@ -23,12 +26,8 @@
  *   -DNEXTSTAYS     the next stays next when it goes without
  *   -DNEXTDEAD      a dead next stays next
  *   -DNEXTSILENT    who is the next no more wakes nobody
- * Not shown yet, at the bounds of Models/check: it runs too long, or is not caught:
- *   -DSUMFIRST      the sum is stored before the truth, and made anew by nobody whom the word does not tell of a death
- *   -DNOREMAKE      a lock from a dead holder: the sums are not made anew
- *   -DNOBARRIER     the dead's units are given back without the barrier
- *   -DSEENFIRST     `deaths_seen` is stored before the sum
- *   -DWAKEFIRST     those who wait are woken before the lock is let go, with the old number
+ * No mistakes: the sum stored before the truth, `deaths_seen` before the sum, nothing made anew for a lock from a dead holder.  Each death is announced later, and then
+ * all is made anew; the code does not count on that alone.
  */
 #ifndef PEERS
 #define PEERS 3
@@ -57,6 +56,8 @@
 #ifndef BESIDE
 #define BESIDE 0
 #endif
+/* what can be given back beside the lock */
+#define MOST (PEERS*ROUNDS)
 #define IS(mask) (((mask)>>me)&1)
 #define WANTED (me==2 -> WANT2 : 1)
 #define DEAD(i) (died[i])
@@ -79,15 +80,10 @@ inline enter() {
      atomic { if :: lost==2 -> (lock==0 || (died[lock-1] && stop[lock-1])); lost=(lock!=0); lock=me+1; h=0 :: else fi }
   :: else
   fi;
-#ifdef NOREMAKE
-  lost=0;
-#endif
   dv=deaths;
   if
 #ifdef NOREMAKE
   :: false ->
-#elif defined(SUMFIRST)
-  :: dv!=seenDeaths ->
 #else
   :: lost || dv!=seenDeaths || given!=seenGiven ->
 #endif
@@ -95,9 +91,6 @@ inline enter() {
      gv=given;
 #endif
      d_step { gone=died[0]|(died[1]<<1)|(died[2]<<2) };
-#ifdef SEENFIRST
-     seenDeaths=dv;
-#endif
 #ifndef NOBARRIER
      atomic { (!(gone&1) || !slot[0] || stop[0]) && (!(gone&2) || !slot[1] || stop[1]) && (!(gone&4) || !slot[2] || stop[2]) };
 #endif
@@ -113,9 +106,7 @@ inline enter() {
 #endif
      atomic { seenGiven=gv; gv=0 };
      d_step { move(); gone=0 };
-#ifndef SEENFIRST
      seenDeaths=dv;
-#endif
      wakeAll()
   :: else
   fi;
@@ -123,11 +114,8 @@ inline enter() {
 }
 inline change() { d_step { if :: mark -> move(); ch=1 :: else fi } }
 inline leave() {
-#ifdef WAKEFIRST
-  if :: ch -> wakeAll() :: else fi;
   lock=0;
-#else
-  lock=0;
+#ifndef WAKEFIRST
   if :: ch -> wakeAll() :: else fi;
 #endif
   ch=0
@@ -136,7 +124,7 @@ inline leave() {
 #define change() d_step { if :: mark -> ch=1 :: else fi }; if :: ch -> wakeAll(); d_step { move() } :: else fi
 #endif
 proctype Peer(byte me) {
-  byte round, h, dv, gv, gone, lost; bit slept, late, isNext, ch;
+  byte round, h, dv, gv, gone, lost, again; bit slept, late, isNext, ch;
   {
   do
   :: round==ROUNDS -> break
@@ -151,13 +139,8 @@ look:
      :: sum+WANTED<=UNITS && (isNext || next==0) ->
 #endif
         atomic { assert(next==0 || next==me+1 || died[next-1]);
-#ifdef SUMFIRST
-        sum=sum+WANTED };
-        slot[me]=WANTED;
-#else
         slot[me]=WANTED };
         sum=sum+WANTED;
-#endif
         if :: isNext -> isNext=0; next=0;
 #ifndef NEXTSILENT
            change()
@@ -207,10 +190,10 @@ look:
 #endif
      d_step { mark=1; moved[me]=0 };
 #ifndef NOSEEN
-     if :: dv!=seenDeaths -> dv=0; leave(); goto look :: else fi;
+     if :: dv!=seenDeaths -> dv=0; leave(); again++; assert(again<=KILLS+MOST); goto look :: else fi;
 #endif
 #ifndef BESIDENOLOOK
-     if :: given!=seenGiven -> dv=0; leave(); goto look :: else fi;
+     if :: given!=seenGiven -> dv=0; leave(); again++; assert(again<=KILLS+MOST); goto look :: else fi;
 #endif
      leave();
 #ifdef DEATHSLATE
@@ -245,10 +228,10 @@ giveUp:
      :: else
      fi;
 #endif
-over: atomic { slept=0; late=0; isNext=0; ch=0; dv=0 }
+over: atomic { again=0; slept=0; late=0; isNext=0; ch=0; dv=0 }
   od
   } unless { stop[me] };
-  atomic { act[me]=0; round=0; h=0; dv=0; gv=0; gone=0; lost=0; slept=0; late=0; isNext=0; ch=0 }
+  atomic { act[me]=0; round=0; h=0; dv=0; gv=0; gone=0; lost=0; again=0; slept=0; late=0; isNext=0; ch=0 }
 }
 proctype Death(byte p) {
 end: atomic { kills<KILLS && act[p] -> kills++ };
