@@ -57,8 +57,9 @@ extension Stage {
 
     /// Waits until any of them is woken: by whoever was killed, by a keeper, or by the end of its own patience. It may be the one for which all others wait.
     private func awaitWaking(_ sleepers: [Player]) throws {
+        let limit = deadline
         while !sleepers.contains(where: \.isAwake) {
-            guard MonotonicInstant.now < deadline else {
+            guard MonotonicInstant.now < limit else {
                 throw Hang("nobody can go on; " + sleepers.map(\.child.activity).joined(separator: "; "))
             }
             sleepThread(for: .microseconds(100))

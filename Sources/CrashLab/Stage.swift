@@ -43,7 +43,7 @@ final class Stage {
 
     deinit { removeTree(site.directory.path) }
 
-    /// Whatever lasts longer hangs.
+    /// From now on: whatever lasts longer hangs.
     var deadline: MonotonicInstant { .now.advanced(by: patience) }
 
     /// Lets the survivor do something, and waits until it has.
