@@ -19,7 +19,7 @@ int cl_arm_thread(int thread, int steps) {
   if (ptrace(PTRACE_GETREGS, thread, 0, &registers) != 0 || ptrace(PTRACE_GETSIGMASK, thread, sizeof mask, &mask) != 0) return -errno;
   if (steps) registers.eflags |= 0x100;
   // A trap that is blocked would end the process.
-  mask &= ~(1ull << (SIGTRAP - 1) | 1ull << (SIGSYS - 1));
+  mask &= ~(1ull << (SIGTRAP - 1));
   if (ptrace(PTRACE_SETSIGMASK, thread, sizeof mask, &mask) != 0 || ptrace(PTRACE_SETREGS, thread, 0, &registers) != 0) return -errno;
   return ptrace(PTRACE_DETACH, thread, 0, 0) != 0 ? -errno : 0;
 }

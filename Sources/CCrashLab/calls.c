@@ -24,7 +24,7 @@ extern char cl_call_made[] __attribute__((visibility("hidden")));
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define ALLOW_CALL(number) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), ALLOW
 
-int cl_trap_calls(void (*handler)(int, siginfo_t *, void *), int all_threads) {
+int cl_trap_calls(void (*handler)(int, siginfo_t *, void *)) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_sigaction = handler;
@@ -47,15 +47,13 @@ int cl_trap_calls(void (*handler)(int, siginfo_t *, void *), int all_threads) {
   };
   struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -errno;
-  long status = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, all_threads ? SECCOMP_FILTER_FLAG_TSYNC : 0, &program);
-  return status == 0 ? 0 : status > 0 ? -ESRCH : -errno;
+  return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 ? 0 : -errno;
 }
 
 #else
 
-int cl_trap_calls(void (*handler)(int, siginfo_t *, void *), int all_threads) {
+int cl_trap_calls(void (*handler)(int, siginfo_t *, void *)) {
   (void)handler;
-  (void)all_threads;
   return -ENOSYS;
 }
 

@@ -4,9 +4,9 @@
 
 #include <signal.h>
 
-// Lets `handler` have SIGSYS for every system call of this thread, or of all threads of the process that may take the signal, but for those whose caller cannot take a
-// trap. 0 or -errno. For good: the thread must not live on for long, nor start others.
-int cl_trap_calls(void (*handler)(int, siginfo_t *, void *), int all_threads);
+// Lets `handler` have SIGSYS for every system call of this thread, but for those whose caller cannot take a trap. 0 or -errno. For good: the thread must not live on for
+// long, nor start others.
+int cl_trap_calls(void (*handler)(int, siginfo_t *, void *));
 // Makes a system call that is not trapped; its result as the kernel gives it.
 long cl_call(long number, long a, long b, long c, long d, long e, long f) __attribute__((visibility("hidden")));
 

@@ -135,7 +135,7 @@ int cl_fault_begin(const cl_plan *wanted, cl_report *into) {
     int status = send_signals();
     if (status != 0) return status;
   }
-  int status = cl_trap_calls(on_call, 0);
+  int status = cl_trap_calls(on_call);
   is_on = status == 0;
   return status;
 }

@@ -2,9 +2,13 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -40,9 +44,9 @@ void cl_share(uint64_t start, uint64_t end) {
   shared[shared_count++][1] = end;
 }
 
-static cl_milestones *milestones;
+static cl_record *record;
 
-void cl_note_milestones(cl_milestones *into) { milestones = into; }
+void cl_record_into(cl_record *into) { record = into; }
 
 // Whether any of the watched bytes differ from the last look. Other processes may write meanwhile: their changes count too.
 static int look(void) {
@@ -62,6 +66,10 @@ static int look(void) {
 #if defined(__x86_64__)
 
 #define TRAP_FLAG 0x100
+// Of a signal: it is of a breakpoint. Not in the C library's headers yet.
+#ifndef TRAP_PERF
+#define TRAP_PERF 6
+#endif
 // No operation has as many: one that does goes on for ever.
 #define MOST_INSTRUCTIONS 20000000
 
@@ -70,14 +78,72 @@ static cl_report *report;
 static volatile int is_stepping, is_ending;
 static int64_t since_change;
 static greg_t last, call_returns_to;
-// For plan.start and plan.notes: whose system calls are counted, how many there were, and whether the one where the steps begin has not returned to the program yet.
-static pid_t stepped_thread;
-static uint64_t calls;
-static int is_returning;
-
 // The program's own code, which the library is linked into; everything else is called.
 extern char __executable_start, etext;
 static int is_own(greg_t address) { return address >= (greg_t)&__executable_start && address < (greg_t)&etext; }
+
+// MARK: beginning late
+
+// The processor's breakpoint at plan.start, which counts the visits of one thread by itself; -1: none.
+static int breakpoint = -1;
+// For plan.records: how many times each place of the program's code was come to.
+static uint32_t *visits;
+
+static int set_breakpoint(greg_t address, uint64_t visit, pid_t thread, int is_on) {
+  struct perf_event_attr attributes;
+  memset(&attributes, 0, sizeof attributes);
+  attributes.size = sizeof attributes;
+  attributes.type = PERF_TYPE_BREAKPOINT;
+  attributes.bp_type = HW_BREAKPOINT_X;
+  attributes.bp_addr = (uint64_t)address;
+  attributes.bp_len = sizeof(long);
+  attributes.sample_period = visit;
+  attributes.exclude_kernel = attributes.exclude_hv = 1;
+  attributes.sigtrap = attributes.remove_on_exec = 1;
+  attributes.disabled = !is_on;
+  return (int)syscall(SYS_perf_event_open, &attributes, thread, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+// Not through the C library, to which the way may lead over the breakpoint.
+static void clear_breakpoint(void) {
+  if (breakpoint < 0) return;
+  cl_call(SYS_close, breakpoint, 0, 0, 0, 0, 0);
+  breakpoint = -1;
+}
+
+int cl_can_start_late(void) {
+  int descriptor = set_breakpoint((greg_t)&__executable_start, 1, 0, 0);
+  if (descriptor < 0) return 0;
+  close(descriptor);
+  return 1;
+}
+
+static uint32_t stack_of(const greg_t *registers) { return (uint32_t)registers[REG_RSP] & 4095; }
+
+static void note(const greg_t *registers) {
+  uint64_t count = report->instructions;
+  if (count >= CL_MOMENTS) return;
+  greg_t here = registers[REG_RIP];
+  cl_moment moment = {0, 0, (uint32_t)report->changes, stack_of(registers)};
+  if (is_own(here)) {
+    uint32_t place = (uint32_t)(here - (greg_t)&__executable_start);
+    moment.place = place + 1;
+    moment.visits = ++visits[place];
+  }
+  record->at[count] = moment;
+  record->count = count + 1;
+}
+
+// Comes to plan.start; whether that is where it seems.
+static int arrive(const greg_t *registers) {
+  clear_breakpoint();
+  if (is_ending || stack_of(registers) != plan.start.stack) return 0;
+  look();
+  is_stepping = 1;
+  report->instructions = plan.start_instructions;
+  report->changes = plan.start.changes;
+  return 1;
+}
 
 static int returns(greg_t address) {
   const unsigned char *code = (const unsigned char *)address;
@@ -170,19 +236,19 @@ static void await_turn(greg_t here) {
 
 static void on_trap(int signal, siginfo_t *info, void *context) {
   (void)signal;
-  (void)info;
   greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
-  if (is_ending) {
+  if (info->si_code == TRAP_PERF) {
+    if (!arrive(registers)) return;
+    registers[REG_EFL] |= TRAP_FLAG;
+  } else if (is_ending) {
     registers[REG_EFL] &= ~TRAP_FLAG;
     is_stepping = 0;
     return;
-  }
-  if (is_returning) {
-    // What the C library still does is part of the call, which counts as one.
-    if (!is_own(registers[REG_RIP])) return;
-    is_returning = 0;
-  }
-  if (!is_stepping) {
+  } else if (!is_stepping) {
+    if (breakpoint >= 0) {
+      cl_call(SYS_ioctl, breakpoint, PERF_EVENT_IOC_ENABLE, 0, 0, 0, 0);
+      return;
+    }
     is_stepping = 1;
     registers[REG_EFL] |= TRAP_FLAG;
   } else {
@@ -197,6 +263,7 @@ static void on_trap(int signal, siginfo_t *info, void *context) {
     if (watched_count && look()) {
       if ((int64_t)++report->changes == plan.change) since_change = 0;
     }
+    if (visits) note(registers);
   }
   greg_t here = registers[REG_RIP], before = last;
   last = here;
@@ -221,33 +288,7 @@ static void on_trap(int signal, siginfo_t *info, void *context) {
   }
 }
 
-// A system call of an operation whose calls are noted, or at one of which its steps begin.
-static void on_call(int signal, siginfo_t *info, void *context) {
-  (void)signal;
-  greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
-  int is_start = 0;
-  if (!is_ending && cl_call(SYS_gettid, 0, 0, 0, 0, 0, 0) == stepped_thread) {
-    calls++;
-    if (plan.notes && is_stepping && milestones->count < CL_MILESTONES) {
-      milestones->at[milestones->count++] =
-          (cl_milestone){calls, report->instructions, report->changes, !(registers[REG_EFL] & TRAP_FLAG)};
-    }
-    is_start = calls == plan.start.calls;
-    // What has changed up to here is counted already; what the call itself changes is not.
-    if (is_start) look();
-  }
-  registers[REG_RAX] = cl_call(info->si_syscall, registers[REG_RDI], registers[REG_RSI], registers[REG_RDX], registers[REG_R10], registers[REG_R8],
-                               registers[REG_R9]);
-  if (is_start) {
-    report->instructions = plan.start.instructions;
-    report->changes = plan.start.changes;
-    is_returning = plan.start.is_over && plan.over_calls;
-    is_stepping = 1;
-    registers[REG_EFL] |= TRAP_FLAG;
-  }
-}
-
-static void prepare(const cl_plan *wanted, cl_report *into, pid_t thread) {
+static int prepare(const cl_plan *wanted, cl_report *into, pid_t thread, int is_on) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_sigaction = on_trap;
@@ -259,29 +300,35 @@ static void prepare(const cl_plan *wanted, cl_report *into, pid_t thread) {
   since_change = 0;
   last = 0;
   look();
-  is_stepping = is_ending = is_returning = 0;
-  calls = 0;
-  stepped_thread = thread;
+  is_stepping = is_ending = 0;
+  if (plan.records) {
+    size_t size = (size_t)(&etext - &__executable_start) * sizeof *visits;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) return -errno;
+    visits = memory;
+  }
+  if (plan.start_instructions) {
+    breakpoint = set_breakpoint((greg_t)&__executable_start + plan.start.place - 1, plan.start.visits, thread, is_on);
+    if (breakpoint < 0) return -errno;
+  }
+  return 0;
 }
 
-static int trap_calls(int all_threads) { return plan.start.calls || plan.notes ? cl_trap_calls(on_call, all_threads) : 0; }
-
 int cl_step_begin(const cl_plan *wanted, cl_report *into) {
-  prepare(wanted, into, (pid_t)syscall(SYS_gettid));
-  int status = trap_calls(0);
-  if (status == 0 && !plan.start.calls) __asm__ volatile("int3" ::: "memory");
+  int status = prepare(wanted, into, 0, 0);
+  if (status == 0) __asm__ volatile("int3" ::: "memory");
   return status;
 }
 
-void cl_step_expect(const cl_plan *wanted, cl_report *into, int thread) {
-  prepare(wanted, into, thread);
-  if (!plan.start.calls) is_stepping = 1;
+int cl_step_expect(const cl_plan *wanted, cl_report *into, int thread) {
+  int status = prepare(wanted, into, thread, 1);
+  if (!plan.start_instructions) is_stepping = 1;
+  return status;
 }
-
-int cl_step_expected(void) { return trap_calls(1); }
 
 void cl_step_end(void) {
   is_ending = 1;
+  clear_breakpoint();
   // After a deed that ended the steps there is nothing left to end, nor before the first step.
   if (!is_stepping) return;
   __asm__ volatile("nop" ::: "memory");
@@ -297,11 +344,11 @@ int cl_step_begin(const cl_plan *plan, cl_report *report) {
   return 0;
 }
 void cl_step_end(void) {}
-void cl_step_expect(const cl_plan *plan, cl_report *report, int thread) {
+int cl_step_expect(const cl_plan *plan, cl_report *report, int thread) {
   (void)thread;
-  cl_step_begin(plan, report);
+  return cl_step_begin(plan, report);
 }
-int cl_step_expected(void) { return 0; }
 int cl_can_step(void) { return 0; }
+int cl_can_start_late(void) { return 0; }
 
 #endif

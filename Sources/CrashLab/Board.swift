@@ -16,15 +16,15 @@ struct Board: @unchecked Sendable {
     static let actors = 24
 
     private let base: UnsafeMutableRawPointer
-    private let noted: UnsafeMutablePointer<cl_milestones>
+    private let recorded: UnsafeMutablePointer<cl_record>
 
     init() {
-        guard let memory = unsafe cl_shared_memory(Self.size), let noted = unsafe cl_shared_memory(MemoryLayout<cl_milestones>.size) else {
-            preconditionFailure("200 KiB of memory can be had")
+        guard let memory = unsafe cl_shared_memory(Self.size), let recorded = unsafe cl_shared_memory(MemoryLayout<cl_record>.size) else {
+            preconditionFailure("4 MiB of memory can be had")
         }
         unsafe base = memory
-        unsafe self.noted = noted.assumingMemoryBound(to: cl_milestones.self)
-        unsafe cl_note_milestones(self.noted)
+        unsafe self.recorded = recorded.assumingMemoryBound(to: cl_record.self)
+        unsafe cl_record_into(self.recorded)
     }
 
     /// Of the stepped process that is the n-th actor.
@@ -42,14 +42,11 @@ struct Board: @unchecked Sendable {
         unsafe SharedUInt32(at: base + index * Self.reportSize + MemoryLayout<cl_report>.offset(of: \.release)!)
     }
 
-    func clearMilestones() { unsafe noted.pointee.count = 0 }
+    func clearRecord() { unsafe recorded.pointee.count = 0 }
 
-    /// What a stepped process has noted of its system calls.
-    var milestones: [cl_milestone] {
-        let first = MemoryLayout<cl_milestones>.offset(of: \.at)!
-        return (0..<Int(unsafe noted.pointee.count)).map { index in
-            unsafe UnsafeRawPointer(noted).load(fromByteOffset: first + index * MemoryLayout<cl_milestone>.stride, as: cl_milestone.self)
-        }
+    /// What a stepped process has recorded.
+    var record: Record {
+        unsafe Record(Array(UnsafeBufferPointer(start: cl_moments(recorded), count: Int(recorded.pointee.count))))
     }
 
     var ledger: Ledger { unsafe Ledger(base: base + Self.ledgerOffset) }

@@ -55,7 +55,7 @@ extension LabCommand {
         @Flag(help: "Step through calls of the runtime and the C library as well: ten times as many instructions.")
         var calls = false
         @Flag(
-            help: "Step each operation from its beginning, and not from the last system call before the point: much slower if it is long.")
+            help: "Step each operation from its beginning, and not from a breakpoint before the point: much slower.")
         var fromStart = false
         @Flag(help: "As many of everything else too as a release takes: storms, schedules, repetitions. With --all, the whole set.")
         var full = false

@@ -33,8 +33,8 @@ public enum Mode: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether its operations may run at full speed up to a system call near the point. What is forked there would inherit what counts the calls.
-    var canSkip: Bool { [.kill, .contended, .pause, .leave, .scribble].contains(self) }
+    /// Whether its operations may run at full speed up to a moment near the point.
+    var canStartLate: Bool { [.kill, .contended, .pause, .leave, .fork, .scribble].contains(self) }
 
     /// Whether something is done to the victim at the point. If that never comes, nothing was tried.
     var hasDeed: Bool { [.kill, .contended, .pause, .leave, .fork, .scribble].contains(self) }

@@ -72,7 +72,7 @@ public struct Point: Sendable, Hashable, CustomStringConvertible {
     func plan(_ deed: cl_deed, stepsIntoCalls: Bool, seed: UInt64) -> cl_plan {
         var plan = cl_plan(
             instruction: -1, change: -1, after: 0, deed: Int32(deed.rawValue), over_calls: stepsIntoCalls ? 0 : 1, pattern: pattern ?? 0,
-            seed: seed, period: 0, start: cl_milestone(), notes: 0)
+            seed: seed, period: 0, start_instructions: 0, start: cl_moment(), records: 0)
         switch moment {
         case .instruction(let number): plan.instruction = number
         case .change(let change, let after): (plan.change, plan.after) = (change, after)
@@ -80,17 +80,6 @@ public struct Point: Sendable, Hashable, CustomStringConvertible {
         case .end, .seed, .order: break
         }
         return plan
-    }
-}
-
-extension Point {
-    /// Whether stepping may begin at `milestone`.
-    func isAfter(_ milestone: cl_milestone) -> Bool {
-        switch moment {
-        case .instruction(let number): Int64(milestone.instructions) < number
-        case .change(let change, _): Int64(milestone.changes) < change
-        case .end, .call, .seed, .order: false
-        }
     }
 }
 

@@ -57,12 +57,12 @@ public final class Victim {
         if isScheduled { try shareMappings() } else { watchSegments() }
         if scenario.stepsKeeper {
             let keeper = try keeperThread()
-            unsafe cl_step_expect(&plan, report, Int32(bitPattern: keeper))
+            try Self.begun(unsafe cl_step_expect(&plan, report, Int32(bitPattern: keeper)))
             actor.announce(thread: keeper)
         }
         actor.reach(.ready)
         awaitGo()
-        try Self.begun(scenario.stepsKeeper ? cl_step_expected() : unsafe cl_step_begin(&plan, report))
+        if !scenario.stepsKeeper { try Self.begun(unsafe cl_step_begin(&plan, report)) }
         do {
             try body()
         } catch {
@@ -76,7 +76,7 @@ public final class Victim {
     }
 
     private static func begun(_ status: Int32) throws {
-        try Violation.unless(status == 0, "system calls cannot be counted here: errno \(-status); try --from-start")
+        try Violation.unless(status == 0, "the breakpoint where steps begin cannot be set here: errno \(-status); try --from-start")
     }
 
     /// Says again that it is ready: from now on it may be roused where it sleeps.

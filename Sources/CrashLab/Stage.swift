@@ -13,10 +13,10 @@ final class Stage {
     private(set) var trials = 0
     /// Whether the survivor has been told to rouse the victim, and has not answered yet.
     private(set) var isRousing = false
-    /// At which system call the trial that runs begins to step; none: at the beginning.
-    var start = cl_milestone()
-    /// Whether the trial that runs notes its system calls.
-    var isNoting = false
+    /// Where the trial that runs begins to step; nil: at the beginning.
+    var start: Record.Start?
+    /// Whether the trial that runs is recorded.
+    var isRecording = false
     private let patience: Duration
 
     /// - Parameter patience: after how long something that does not go on is held to hang.

@@ -22,10 +22,10 @@ extension Stage {
 
     /// One victim, and everything that must hold after its death.
     ///
-    /// - Parameter milestones: if known, the operation is stepped only from the last of them before the point.
-    func run(_ point: Point, from milestones: [cl_milestone] = []) -> Finding {
+    /// - Parameter record: if there is one, the operation is stepped only from one of its moments before the point.
+    func run(_ point: Point, by record: Record? = nil) -> Finding {
         board.clearReport(Self.victimIndex)
-        start = milestones.last { point.isAfter($0) } ?? cl_milestone()
+        start = record?.start(for: point)
         var finding = Finding(length: Length(instructions: 0, changes: 0))
         do {
             switch mode {
@@ -55,23 +55,22 @@ extension Stage {
             let name = unsafe String(cString: cl_call_name(report.call))
             finding.failure = finding.failure.map { "\($0) (\(name) had failed: \(Errno(rawValue: report.error)))" }
         }
+        // It did not come to the moment, as when it waited longer or shorter than the recorded one.
+        if finding.isVoid, finding.failure == nil, start != nil { return run(point) }
         return finding
     }
 
-    /// Runs the operation without harm; what had been at each of its system calls that is worth beginning at. Empty if it fails, which is found again.
-    func learnMilestones() -> [cl_milestone] {
-        board.clearMilestones()
-        isNoting = true
-        defer { isNoting = false }
-        return run(.end).failure == nil ? board.milestones.filter { $0.instructions > Self.shortWay } : []
+    /// Runs the operation without harm, and records it. Nil if it fails, which is found again.
+    func makeRecord() -> Record? {
+        board.clearRecord()
+        isRecording = true
+        defer { isRecording = false }
+        return run(.end).failure == nil ? board.record : nil
     }
 
-    /// So many instructions are stepped sooner than system calls are counted.
-    static let shortWay: UInt64 = 1_000
-
-    private func noteOrSkip(_ plan: inout cl_plan) {
-        plan.notes = isNoting ? 1 : 0
-        plan.start = start
+    private func recordOrStart(_ plan: inout cl_plan) {
+        plan.records = isRecording ? 1 : 0
+        if let start { (plan.start_instructions, plan.start) = (UInt64(start.instructions), start.moment) }
     }
 
     private var hasOthers: Bool { !scenario.sleepers.isEmpty || scenario.third != nil }
@@ -103,7 +102,7 @@ extension Stage {
         if !scenario.stepsKeeper { try runDead() }
         var plan = point.plan(point == .end ? CL_COUNT : deed, stepsIntoCalls: scenario.stepsIntoCalls, seed: site.seed)
         if deed == CL_INTERRUPT { plan.period = Self.period(point) }
-        noteOrSkip(&plan)
+        recordOrStart(&plan)
         let isGated = isContended || scenario.stepsKeeper
         let victim = victim(plan, isGated: isGated, scenario.victim)
         let more = (1..<scenario.victims).map { self.victim(plan, isGated: isGated, index: $0, scenario.victim) }
@@ -191,7 +190,7 @@ extension Stage {
     }
 
     private func arm(_ victim: Child) throws {
-        let status = cl_arm_thread(Int32(bitPattern: victim.actor.announcedThread), start.calls == 0 ? 1 : 0)
+        let status = cl_arm_thread(Int32(bitPattern: victim.actor.announcedThread), start == nil ? 1 : 0)
         if status != 0 { throw Violation("the keeper could not be stepped: errno \(-status)") }
     }
 
@@ -259,7 +258,7 @@ extension Stage {
         var plan = point.plan(
             point == .end ? CL_COUNT : CL_SCRIBBLE, stepsIntoCalls: scenario.stepsIntoCalls,
             seed: site.seed &+ UInt64(trials) &* 0x9e37_79b9)
-        noteOrSkip(&plan)
+        recordOrStart(&plan)
         // The same names every time: what the last one left is removed.
         clearDirectory()
         let victim = victim(plan, isGated: false, body)

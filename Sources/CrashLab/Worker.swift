@@ -24,9 +24,10 @@ struct Worker {
         let board = Board()
         var stage: Stage?
         var seed = ""
-        /// Of operations that are long, once one has been stepped through far.
-        var milestones: [String: [cl_milestone]] = [:]
-        var lateSteps: [String: UInt64] = [:]
+        /// Of operations, once one has been stepped through far.
+        var records: [String: Record] = [:]
+        let canStartLate = !isFromStart && cl_can_start_late() != 0
+        var lateSteps: [String: Int64] = [:]
         while let line = readLine() {
             let words = line.split(separator: "\t").map(String.init)
             guard words.count == 4, let scenario = scenarios.first(where: { $0.name == words[0] }), let mode = Mode(rawValue: words[1]),
@@ -44,11 +45,11 @@ struct Worker {
                 }
             }
             let key = "\(words[0]) \(mode)"
-            if !isFromStart, lateSteps[key] ?? 0 > 2 * Stage.shortWay, milestones[key] == nil, mode.canSkip, scenario.victims == 1 {
-                milestones[key] = stage?.learnMilestones()
+            if canStartLate, lateSteps[key] ?? 0 > 2 * Record.shortWay, records[key] == nil, mode.canStartLate, scenario.victims == 1 {
+                records[key] = stage?.makeRecord() ?? Record([])
             }
-            guard let finding = stage?.run(point, from: milestones[key] ?? []) else { continue }
-            lateSteps[key] = max(lateSteps[key] ?? 0, UInt64(max(0, finding.length.instructions)))
+            guard let finding = stage?.run(point, by: records[key]) else { continue }
+            lateSteps[key] = max(lateSteps[key] ?? 0, finding.length.instructions)
             if finding.failure != nil { stage = nil }
             try answer(finding)
         }

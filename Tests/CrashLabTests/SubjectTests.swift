@@ -62,7 +62,7 @@ import Testing
             #expect(run.status == 0 && run.text.contains(" 0 failed"), "\(run.text)")
         }
 
-        @Test("a point is the same whether its operation is stepped from the beginning or from the last system call before it")
+        @Test("a point is the same whether its operation is stepped from the beginning or from a breakpoint before it")
         func skipped() async throws {
             func run(_ more: String...) async throws -> [Substring] {
                 let run = try await LabProgram(

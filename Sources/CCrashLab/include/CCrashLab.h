@@ -30,20 +30,25 @@ enum {
   CL_CHILDREN,
 };
 
-// What had been when a system call was made.
-typedef struct cl_milestone {
-  // How many system calls, this one included.
-  uint64_t calls;
-  uint64_t instructions, changes;
-  // Whether it was made in a call that is stepped over.
-  uint64_t is_over;
-} cl_milestone;
+// What had been when an instruction was about to be executed.
+typedef struct cl_moment {
+  // How far it is from the beginning of the program's code, and 1 more; 0 if it is not the program's own.
+  uint32_t place;
+  // How many times the thread had come to that place, this time included.
+  uint32_t visits;
+  uint32_t changes;
+  // The place of the top of the stack in its page.
+  uint32_t stack;
+} cl_moment;
 
-#define CL_MILESTONES 4096
-typedef struct cl_milestones {
+// The moments of an operation: `at[n]` is the one before which it had executed n instructions. Of a longer one those that have room.
+#define CL_MOMENTS (1 << 18)
+typedef struct cl_record {
   uint64_t count;
-  cl_milestone at[CL_MILESTONES];
-} cl_milestones;
+  cl_moment at[CL_MOMENTS];
+} cl_record;
+// Swift does not see so large an array.
+static inline const cl_moment *cl_moments(const cl_record *record) { return record->at; }
 
 // When: after `instruction` instructions, or `after` instructions after the watched bytes have changed for the `change`-th time. Negative: never.
 typedef struct cl_plan {
@@ -56,10 +61,11 @@ typedef struct cl_plan {
   uint64_t seed;
   // For CL_INTERRUPT.
   int64_t period;
-  // Steps begin only after the `start.calls`-th system call, if that is not 0; up to there the operation runs at full speed.
-  cl_milestone start;
-  // Whether what had been at each system call is noted where cl_note_milestones says.
-  int32_t notes;
+  // If not 0, steps begin only at the moment `start`, before which so many instructions had been executed when that was recorded; up to there the operation runs at full speed.
+  uint64_t start_instructions;
+  cl_moment start;
+  // Whether moments are recorded where cl_record_into says.
+  int32_t records;
 } cl_plan;
 
 enum { CL_RUNNING, CL_STOPPED, CL_RESUMED, CL_ENDLESS };
@@ -86,19 +92,19 @@ void cl_watch(void *bytes, uint64_t count);
 void cl_share(uint64_t start, uint64_t end);
 #define CL_SHARED 16
 
-// Where processes that are forked from now on note their system calls.
-void cl_note_milestones(cl_milestones *into);
+// Where processes that are forked from now on record their moments.
+void cl_record_into(cl_record *record);
+// Whether this machine has breakpoints, without which no steps begin late.
+int cl_can_start_late(void);
 
-// Runs what follows one instruction at a time up to cl_step_end. x86-64 only; elsewhere nothing is counted. 0, or -errno if system calls cannot be noted or counted.
+// Runs what follows one instruction at a time up to cl_step_end. x86-64 only; elsewhere nothing is counted. 0, or -errno if the breakpoint cannot be set where steps begin.
 int cl_step_begin(const cl_plan *plan, cl_report *report);
 void cl_step_end(void);
 int cl_can_step(void);
 
-// The same for another thread of the process: it is stepped from the moment on that cl_arm_thread, called by the parent, sets its trap flag.
-void cl_step_expect(const cl_plan *plan, cl_report *report, int thread);
-// To be called when that has been done: not before it may its system calls be trapped, which it cannot take yet. As cl_step_begin.
-int cl_step_expected(void);
-// Lets a thread that sleeps in a system call take SIGTRAP and SIGSYS, and sets its trap flag if `steps`, by ptrace(2). 0 or -errno.
+// The same for another thread of the process, which sleeps: it is stepped from the moment on that cl_arm_thread, called by the parent, sets its trap flag, or from `start` on.
+int cl_step_expect(const cl_plan *plan, cl_report *report, int thread);
+// Lets a thread that sleeps in a system call take SIGTRAP, and sets its trap flag if `steps`, by ptrace(2). 0 or -errno.
 int cl_arm_thread(int thread, int steps);
 
 // MARK: system calls that fail (fault.c)
