@@ -1,4 +1,4 @@
-// What the crash lab needs of C: the processor's trap flag and the signal handler behind it, fork, and names of addresses. Swift cannot run in a signal
+// What the crash lab needs of C: the processor's trap flag and breakpoint and the signal handler behind them, fork, and names of addresses. Swift cannot run in a signal
 // handler, nor call fork.
 #ifndef C_CRASH_LAB_H
 #define C_CRASH_LAB_H
