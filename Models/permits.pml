@@ -5,6 +5,8 @@
  * sleeping for it; time: out of patience and past its deadline is a call when it likes once it has slept.  `changes` is kept as "has got another number since",
  * exact for what is compared, and its mark.  A slot's next peer is another one (peers).
  *
+ * Not here: that who gives up being the next does so beside the lock, and then changes the number in it, or only wakes if another has been in it for 10 ms.
+ *
  * BESIDE: peers that give back beside the lock, as who has found it held for long; here also when it is free.  One thread each: the two words of a slot are one.
  *
  *   bounds        PEERS, ROUNDS, UNITS, WANT2 (what peer 2 wants; the others one), KILLS, KILLABLE, GIVEUP, NEXTS, BESIDE (bits per peer)
@@ -26,7 +28,7 @@
  *   -DNEXTSTAYS     the next stays next when it goes without
  *   -DNEXTDEAD      a dead next stays next
  *   -DNEXTSILENT    who is the next no more wakes nobody
- * No mistakes: the sum stored before the truth, `deaths_seen` before the sum, nothing made anew for a lock from a dead holder.  Each death is announced later, and then
+ * Argued, not run: no mistakes are the sum stored before the truth, `deaths_seen` before the sum, nothing made anew for a lock from a dead holder.  Each death is announced later, and then
  * all is made anew; the code does not count on that alone.
  */
 #ifndef PEERS

@@ -4,7 +4,8 @@
  * peer's thread runs on until it stops, its life word is marked, its death is announced, its slot may be cleared.  Abstract here, as in permits: the lock, taken in one
  * step, from a dead holder after the barrier; sleeping for it; time: out of patience and past its deadline is a call when it likes once it has slept; `changes` is
  * kept as "has got another number since" and its mark; one thread each, so that the two words of a slot are one.  A slot's next peer is another one (peers).  Not
- * here: a thread that reads already and reads again, or asks to change: its own record tells (HeldLocks).
+ * here: a thread that reads already and reads again, or asks to change: its own record tells (HeldLocks); that who gives up being the next does so beside the lock, and then
+ * changes the number in it, or only wakes if another has been in it for 10 ms.
  *
  * BESIDE: peers that let go beside the lock, as who has found it held for long; here also when it is free.
  *
@@ -32,7 +33,7 @@
  *   -DNEXTSTAYS     the next stays next when it goes without
  *   -DNEXTDEAD      a dead next stays next
  *   -DNEXTSILENT    who is the next no more wakes nobody
- * No mistakes: the sum stored before the truth, `deaths_seen` before the sum, nothing made anew for a lock from a dead holder.  Each death is announced later, and then
+ * Argued, not run: no mistakes are the sum stored before the truth, `deaths_seen` before the sum, nothing made anew for a lock from a dead holder.  Each death is announced later, and then
  * all is made anew; the code does not count on that alone.
  */
 #ifndef PEERS

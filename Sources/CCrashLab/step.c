@@ -84,12 +84,13 @@ static int is_own(greg_t address) { return address >= (greg_t)&__executable_star
 
 // MARK: beginning late
 
-// The processor's breakpoint at plan.start, which counts the visits of one thread by itself; -1: none.
+// The processor's breakpoint at plan.start, of one thread; -1: none.
 static int breakpoint = -1;
-// For plan.records: how many times each place of the program's code was come to.
-static uint32_t *visits;
+// For plan.records: to which places of the program's code the thread has come.
+static uint8_t *visited;
+static greg_t first_stack;
 
-static int set_breakpoint(greg_t address, uint64_t visit, pid_t thread, int is_on) {
+static int set_breakpoint(greg_t address, pid_t thread, int is_on) {
   struct perf_event_attr attributes;
   memset(&attributes, 0, sizeof attributes);
   attributes.size = sizeof attributes;
@@ -97,7 +98,7 @@ static int set_breakpoint(greg_t address, uint64_t visit, pid_t thread, int is_o
   attributes.bp_type = HW_BREAKPOINT_X;
   attributes.bp_addr = (uint64_t)address;
   attributes.bp_len = sizeof(long);
-  attributes.sample_period = visit;
+  attributes.sample_period = 1;
   attributes.exclude_kernel = attributes.exclude_hv = 1;
   attributes.sigtrap = attributes.remove_on_exec = 1;
   attributes.disabled = !is_on;
@@ -112,23 +113,23 @@ static void clear_breakpoint(void) {
 }
 
 int cl_can_start_late(void) {
-  int descriptor = set_breakpoint((greg_t)&__executable_start, 1, 0, 0);
+  int descriptor = set_breakpoint((greg_t)&__executable_start, 0, 0);
   if (descriptor < 0) return 0;
   close(descriptor);
   return 1;
 }
 
-static uint32_t stack_of(const greg_t *registers) { return (uint32_t)registers[REG_RSP] & 4095; }
+static greg_t start_place(void) { return (greg_t)&__executable_start + plan.start.place - 1; }
 
 static void note(const greg_t *registers) {
   uint64_t count = report->instructions;
   if (count >= CL_MOMENTS) return;
   greg_t here = registers[REG_RIP];
-  cl_moment moment = {0, 0, (uint32_t)report->changes, stack_of(registers)};
+  cl_moment moment = {0, (uint32_t)report->changes, first_stack - registers[REG_RSP]};
   if (is_own(here)) {
     uint32_t place = (uint32_t)(here - (greg_t)&__executable_start);
-    moment.place = place + 1;
-    moment.visits = ++visits[place];
+    if (!visited[place]) moment.place = place + 1;
+    visited[place] = 1;
   }
   record->at[count] = moment;
   record->count = count + 1;
@@ -137,7 +138,8 @@ static void note(const greg_t *registers) {
 // Comes to plan.start; whether that is where it seems.
 static int arrive(const greg_t *registers) {
   clear_breakpoint();
-  if (is_ending || stack_of(registers) != plan.start.stack) return 0;
+  // A signal that was blocked comes late.
+  if (is_ending || registers[REG_RIP] != start_place() || first_stack - registers[REG_RSP] != plan.start.stack) return 0;
   look();
   is_stepping = 1;
   report->instructions = plan.start_instructions;
@@ -245,6 +247,7 @@ static void on_trap(int signal, siginfo_t *info, void *context) {
     is_stepping = 0;
     return;
   } else if (!is_stepping) {
+    first_stack = registers[REG_RSP];
     if (breakpoint >= 0) {
       cl_call(SYS_ioctl, breakpoint, PERF_EVENT_IOC_ENABLE, 0, 0, 0, 0);
       return;
@@ -263,7 +266,7 @@ static void on_trap(int signal, siginfo_t *info, void *context) {
     if (watched_count && look()) {
       if ((int64_t)++report->changes == plan.change) since_change = 0;
     }
-    if (visits) note(registers);
+    if (visited) note(registers);
   }
   greg_t here = registers[REG_RIP], before = last;
   last = here;
@@ -302,25 +305,26 @@ static int prepare(const cl_plan *wanted, cl_report *into, pid_t thread, int is_
   look();
   is_stepping = is_ending = 0;
   if (plan.records) {
-    size_t size = (size_t)(&etext - &__executable_start) * sizeof *visits;
+    size_t size = (size_t)(&etext - &__executable_start);
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) return -errno;
-    visits = memory;
+    visited = memory;
   }
   if (plan.start_instructions) {
-    breakpoint = set_breakpoint((greg_t)&__executable_start + plan.start.place - 1, plan.start.visits, thread, is_on);
-    if (breakpoint < 0) return -errno;
+    breakpoint = set_breakpoint(start_place(), thread, is_on);
+    is_ending = breakpoint < 0;
   }
   return 0;
 }
 
 int cl_step_begin(const cl_plan *wanted, cl_report *into) {
   int status = prepare(wanted, into, 0, 0);
-  if (status == 0) __asm__ volatile("int3" ::: "memory");
+  if (status == 0 && !is_ending) __asm__ volatile("int3" ::: "memory");
   return status;
 }
 
-int cl_step_expect(const cl_plan *wanted, cl_report *into, int thread) {
+int cl_step_expect(const cl_plan *wanted, cl_report *into, int thread, uint64_t stack) {
+  first_stack = (greg_t)stack;
   int status = prepare(wanted, into, thread, 1);
   if (!plan.start_instructions) is_stepping = 1;
   return status;
@@ -344,8 +348,9 @@ int cl_step_begin(const cl_plan *plan, cl_report *report) {
   return 0;
 }
 void cl_step_end(void) {}
-int cl_step_expect(const cl_plan *plan, cl_report *report, int thread) {
+int cl_step_expect(const cl_plan *plan, cl_report *report, int thread, uint64_t stack) {
   (void)thread;
+  (void)stack;
   return cl_step_begin(plan, report);
 }
 int cl_can_step(void) { return 0; }

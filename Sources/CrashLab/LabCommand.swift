@@ -1,4 +1,5 @@
 import ArgumentParser
+import CCrashLab
 import InterprocessSystem
 import SystemPackage
 
@@ -139,6 +140,11 @@ extension LabCommand {
             defer { removeTree(directory) }
             let signal = try endWhenInterrupted(end, directory)
             if !json { try write("seed \(seed)\n") }
+            if !fromStart, cl_can_step() != 0, cl_can_start_late() == 0 {
+                try FileDescriptor.standardError.writeAll(
+                    "crashlab: the system gives no breakpoints here, so every operation is stepped from its beginning, which takes several times as long\n"
+                        .utf8)
+            }
             var bar = ProgressLine()
             let start = MonotonicInstant.now
             let outcomes = try LabRun(scenarios, settings, in: directory).run { bar.update($0) }

@@ -1,3 +1,4 @@
+import CCrashLab
 import InterprocessSystem
 
 extension LabRun {
@@ -39,8 +40,9 @@ extension LabRun {
                     if outcome.mode == .storm { nanoseconds = 400_000_000 }
                 }
             }
-            // A point costs as many steps as it is late: half of all in the middle.
-            let jobs = points.map { Job(outcome: index, point: $0, nanoseconds: nanoseconds + steps / 2) }
+            // Where each is stepped from its beginning, a point costs as many steps as it is late: half of all in the middle.
+            let stepped = !settings.isFromStart && outcome.mode.canStartLate && cl_can_start_late() != 0 ? 0 : steps / 2
+            let jobs = points.map { Job(outcome: index, point: $0, nanoseconds: nanoseconds + stepped) }
             state.withLock {
                 $0.outcomes[index].planned = jobs.count
                 $0.jobs += jobs

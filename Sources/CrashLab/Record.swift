@@ -1,10 +1,22 @@
 import CCrashLab
 
 /// The moments of an operation that was stepped through once: where the steps of later trials may begin.
+///
+/// Only moments at which the thread comes to a place for the first time: the second time may be another one when the operation runs at full speed, since it looks more or less often
+/// while it waits.
 struct Record {
     private let moments: [cl_moment]
+    /// For each, the last one at or before it where steps may begin.
+    private let starts: [Int32]
 
-    init(_ moments: [cl_moment]) { self.moments = moments }
+    init(_ moments: [cl_moment]) {
+        self.moments = moments
+        var last: Int32 = 0
+        starts = moments.indices.map { index in
+            if moments[index].place != 0 { last = Int32(index) }
+            return last
+        }
+    }
 
     /// Where steps begin.
     struct Start {
@@ -14,11 +26,9 @@ struct Record {
     }
 
     /// So many instructions are stepped sooner than a breakpoint is set.
-    static let shortWay = 16
-    /// So many moments before a point are compared.
-    private static let reach = 512
+    private static let shortWay = 16
 
-    /// From where a point is reached soonest: each visit of a breakpoint takes about as long as a step. Nil: from the beginning. O(1), O(moments) for a change.
+    /// The last moment before a point where steps may begin; nil: from the beginning. O(1), O(moments) for a change.
     func start(for point: Point) -> Start? {
         let wanted: Int
         switch point.moment {
@@ -29,9 +39,7 @@ struct Record {
         }
         let last = min(wanted, moments.count - 1)
         guard last > Self.shortWay else { return nil }
-        func steps(from index: Int) -> Int { Int(moments[index].visits) + wanted - index }
-        let best = (max(1, last - Self.reach)...last).filter { moments[$0].place != 0 }.min { steps(from: $0) < steps(from: $1) }
-        guard let best, steps(from: best) + Self.shortWay < wanted else { return nil }
-        return Start(instructions: best, moment: moments[best])
+        let best = Int(starts[last])
+        return best > Self.shortWay ? Start(instructions: best, moment: moments[best]) : nil
     }
 }

@@ -19,6 +19,8 @@ public final class Victim {
     private let isGated: Bool
     /// Whether system calls are counted, and not instructions.
     private let countsCalls: Bool
+    /// Whether shared bytes are overwritten, or the operation is stepped through before that.
+    private let isScribbled: Bool
 
     /// - Parameters:
     ///   - plan: nil: the operation is run without steps.
@@ -26,7 +28,7 @@ public final class Victim {
     init(
         _ site: Site, _ scenario: Scenario, plan: cl_plan?, _ report: UnsafeMutablePointer<cl_report>, _ actor: Actor, index: Int = 0,
         isGated: Bool,
-        countsCalls: Bool = false
+        countsCalls: Bool = false, isScribbled: Bool = false
     ) {
         self.site = site
         self.index = index
@@ -36,9 +38,9 @@ public final class Victim {
         self.actor = actor
         self.isGated = isGated
         self.countsCalls = countsCalls
+        self.isScribbled = isScribbled
     }
 
-    private var isScribbled: Bool { plan?.deed == Int32(CL_SCRIBBLE.rawValue) }
     private var isFaulted: Bool {
         plan.map { [CL_FAULT, CL_INTERRUPT].map { Int32($0.rawValue) }.contains($0.deed) } ?? false || countsCalls
     }
@@ -57,8 +59,8 @@ public final class Victim {
         if isScheduled { try shareMappings() } else { watchSegments() }
         if scenario.stepsKeeper {
             let keeper = try keeperThread()
-            try Self.begun(unsafe cl_step_expect(&plan, report, Int32(bitPattern: keeper)))
-            actor.announce(thread: keeper)
+            try Self.begun(unsafe cl_step_expect(&plan, report, Int32(bitPattern: keeper.thread), keeper.stack))
+            actor.announce(thread: keeper.thread)
         }
         actor.reach(.ready)
         awaitGo()
@@ -76,7 +78,7 @@ public final class Victim {
     }
 
     private static func begun(_ status: Int32) throws {
-        try Violation.unless(status == 0, "the breakpoint where steps begin cannot be set here: errno \(-status); try --from-start")
+        try Violation.unless(status == 0, "there is no room to record the operation: errno \(-status)")
     }
 
     /// Says again that it is ready: from now on it may be roused where it sleeps.
@@ -118,12 +120,19 @@ public final class Victim {
     }
 
     /// The library's own thread, once it is asleep.
-    private func keeperThread() throws -> UInt32 {
+    /// The library's own thread, asleep, and where its stack is.
+    private func keeperThread() throws -> (thread: UInt32, stack: UInt64) {
         for name in try Directory(opening: "/proc/self/task").names() where smallFile("/proc/self/task/\(name)/comm") == "ipc-keeper\n" {
-            while smallFile("/proc/self/task/\(name)/syscall").map({ !$0.hasPrefix("449 ") }) ?? false {
+            while let call = smallFile("/proc/self/task/\(name)/syscall") {
+                // The call, its six arguments, the stack and the program counter.
+                let fields = call.split(whereSeparator: \.isWhitespace)
+                if fields.first == "449", fields.count == 9, let thread = UInt32(name),
+                    let stack = UInt64(fields[7].dropFirst(2), radix: 16)
+                {
+                    return (thread, stack)
+                }
                 sleepThread(for: .microseconds(50))
             }
-            if let number = UInt32(name) { return number }
         }
         throw Violation("the victim has no keeper yet: open something before")
     }

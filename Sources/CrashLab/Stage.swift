@@ -25,7 +25,9 @@ final class Stage {
         self.mode = mode
         self.board = board
         self.patience = patience
-        let path = parent.appending(String(randomUInt64(), radix: 36))
+        // As long as any other: what goes through the name goes through as many bytes.
+        let name = String(randomUInt64(), radix: 36)
+        let path = parent.appending(String(repeating: "0", count: 13 - name.count) + name)
         _ = try Directory.make(at: path, mode: .ownerReadWriteExecute)
         site = Site(directory: ObjectDirectory(at: path), ledger: board.ledger, seed: seed)
         site.ledger.clear()

@@ -55,7 +55,7 @@ extension Stage {
             let name = unsafe String(cString: cl_call_name(report.call))
             finding.failure = finding.failure.map { "\($0) (\(name) had failed: \(Errno(rawValue: report.error)))" }
         }
-        // It did not come to the moment, as when it waited longer or shorter than the recorded one.
+        // It did not come to the moment, or there was no breakpoint left.
         if finding.isVoid, finding.failure == nil, start != nil { return run(point) }
         return finding
     }
@@ -78,11 +78,14 @@ extension Stage {
     private func victim(_ plan: cl_plan?, isGated: Bool, index: Int = 0, _ body: @escaping @Sendable (Victim) throws -> Void) -> Child {
         let number = Self.actorOfVictim(index)
         let (scenario, site, actor) = (scenario, site, board.actor(number))
-        let countsCalls = mode == .fault
+        let (countsCalls, isScribbled) = (mode == .fault, mode == .scribble)
         if index > 0 { board.clearReport(number) }
         let report = unsafe board.report(number)
         return Child(actor) {
-            try body(unsafe Victim(site, scenario, plan: plan, report, actor, index: index, isGated: isGated, countsCalls: countsCalls))
+            try body(
+                unsafe Victim(
+                    site, scenario, plan: plan, report, actor, index: index, isGated: isGated, countsCalls: countsCalls,
+                    isScribbled: isScribbled))
         }
     }
 

@@ -24,10 +24,10 @@ struct Worker {
         let board = Board()
         var stage: Stage?
         var seed = ""
-        /// Of operations, once one has been stepped through far.
-        var records: [String: Record] = [:]
+        /// Of the scenario and mode that were asked for last: they come in turn.
+        var recorded = ""
+        var record: Record?
         let canStartLate = !isFromStart && cl_can_start_late() != 0
-        var lateSteps: [String: Int64] = [:]
         while let line = readLine() {
             let words = line.split(separator: "\t").map(String.init)
             guard words.count == 4, let scenario = scenarios.first(where: { $0.name == words[0] }), let mode = Mode(rawValue: words[1]),
@@ -44,12 +44,12 @@ struct Worker {
                     continue
                 }
             }
-            let key = "\(words[0]) \(mode)"
-            if canStartLate, lateSteps[key] ?? 0 > 2 * Record.shortWay, records[key] == nil, mode.canStartLate, scenario.victims == 1 {
-                records[key] = stage?.makeRecord() ?? Record([])
+            let key = "\(words[0]) \(mode) \(seed)"
+            if recorded != key, point != .end {
+                recorded = key
+                record = canStartLate && mode.canStartLate && scenario.victims == 1 ? stage?.makeRecord() : nil
             }
-            guard let finding = stage?.run(point, by: records[key]) else { continue }
-            lateSteps[key] = max(lateSteps[key] ?? 0, finding.length.instructions)
+            guard let finding = stage?.run(point, by: record) else { continue }
             if finding.failure != nil { stage = nil }
             try answer(finding)
         }

@@ -32,13 +32,11 @@ enum {
 
 // What had been when an instruction was about to be executed.
 typedef struct cl_moment {
-  // How far it is from the beginning of the program's code, and 1 more; 0 if it is not the program's own.
+  // How far it is from the beginning of the program's code, and 1 more; 0 if it is not the program's own, or the thread had come there before.
   uint32_t place;
-  // How many times the thread had come to that place, this time included.
-  uint32_t visits;
   uint32_t changes;
-  // The place of the top of the stack in its page.
-  uint32_t stack;
+  // Bytes of stack in use, beyond those at the beginning.
+  int64_t stack;
 } cl_moment;
 
 // The moments of an operation: `at[n]` is the one before which it had executed n instructions. Of a longer one those that have room.
@@ -62,6 +60,7 @@ typedef struct cl_plan {
   // For CL_INTERRUPT.
   int64_t period;
   // If not 0, steps begin only at the moment `start`, before which so many instructions had been executed when that was recorded; up to there the operation runs at full speed.
+  // If it does not come there, or not in that way, nothing is done at all.
   uint64_t start_instructions;
   cl_moment start;
   // Whether moments are recorded where cl_record_into says.
@@ -97,13 +96,14 @@ void cl_record_into(cl_record *record);
 // Whether this machine has breakpoints, without which no steps begin late.
 int cl_can_start_late(void);
 
-// Runs what follows one instruction at a time up to cl_step_end. x86-64 only; elsewhere nothing is counted. 0, or -errno if the breakpoint cannot be set where steps begin.
+// Runs what follows one instruction at a time up to cl_step_end. x86-64 only; elsewhere nothing is counted. 0, or -errno if there is no room for a record.
 int cl_step_begin(const cl_plan *plan, cl_report *report);
 void cl_step_end(void);
 int cl_can_step(void);
 
-// The same for another thread of the process, which sleeps: it is stepped from the moment on that cl_arm_thread, called by the parent, sets its trap flag, or from `start` on.
-int cl_step_expect(const cl_plan *plan, cl_report *report, int thread);
+// The same for another thread of the process, which sleeps with its stack at `stack`: it is stepped from the moment on that cl_arm_thread, called by the parent, sets its
+// trap flag, or from `start` on.
+int cl_step_expect(const cl_plan *plan, cl_report *report, int thread, uint64_t stack);
 // Lets a thread that sleeps in a system call take SIGTRAP, and sets its trap flag if `steps`, by ptrace(2). 0 or -errno.
 int cl_arm_thread(int thread, int steps);
 

@@ -255,7 +255,8 @@ final class Monitor: Sendable {
             words.slot(index).storeRelease(0)
             words.givenBack(index).storeRelease(0)
         }
-        if hasLostWriter, let writer {
+        // Another of its threads may have let go beside the lock before it stopped: then the value is whole.
+        if hasLostWriter, let writer, words.writer.loadAcquire() == writer.rawValue {
             words.inconsistent.storeRelease(writer.rawValue)
             words.writer.storeRelease(0)
         }

@@ -24,11 +24,12 @@ final class ArenaStorm {
     init(_ name: String, _ command: String) throws {
         self.command = command
         random = SeededRandom(for: name)
-        watch = try HangWatch(name)
         server = try PeerServer()
         scene = try ArenaScene()
         record = try QueueRecord.create(in: scene.directory.objects)
         arena = try scene.open()
+        // The last: whoever throws here has no deinitialiser, and the watch would end the run of all tests.
+        watch = try HangWatch(name)
     }
 
     deinit { watch.end() }
