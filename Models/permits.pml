@@ -5,9 +5,7 @@
  * sleeping for it; time: out of patience and past its deadline is a call when it likes once it has slept.  `changes` is kept as "has got another number since",
  * exact for what is compared, and its mark.  A slot's next peer is another one (peers).
  *
- * Not here: that who gives up being the next does so beside the lock, and then changes the number in it, or only wakes if another has been in it for 10 ms.
- *
- * BESIDE: peers that give back beside the lock, as who has found it held for long; here also when it is free.  One thread each: the two words of a slot are one.
+ * BESIDE: peers that give back, or give up being the next, beside the lock, as who has found it held for long; here also when it is free.  One thread each: the two words of a slot are one.
  *
  *   bounds        PEERS, ROUNDS, UNITS, WANT2 (what peer 2 wants; the others one), KILLS, KILLABLE, GIVEUP, NEXTS, BESIDE (bits per peer)
  *
@@ -28,6 +26,7 @@
  *   -DNEXTSTAYS     the next stays next when it goes without
  *   -DNEXTDEAD      a dead next stays next
  *   -DNEXTSILENT    who is the next no more wakes nobody
+ *   -DNEXTWAKES     who is the next no more, and finds the lock held for long, wakes others, but leaves the number
  * Argued, not run: no mistakes are the sum stored before the truth, `deaths_seen` before the sum, nothing made anew for a lock from a dead holder.  Each death is announced later, and then
  * all is made anew; the code does not count on that alone.
  */
@@ -126,7 +125,7 @@ inline leave() {
 #define change() d_step { if :: mark -> ch=1 :: else fi }; if :: ch -> wakeAll(); d_step { move() } :: else fi
 #endif
 proctype Peer(byte me) {
-  byte round, h, dv, gv, gone, lost, again; bit slept, late, isNext, ch;
+  byte round, h, dv, gv, gone, lost, again; bit slept, late, isNext, ch, resigned;
   {
   do
   :: round==ROUNDS -> break
@@ -221,19 +220,26 @@ giveUp:
      if
      :: isNext ->
         isNext=0;
-        enter();
-        if :: next==me+1 -> next=0 :: else fi;
+        d_step { if :: next==me+1 -> next=0; resigned=1 :: else fi };
+        if
 #ifndef NEXTSILENT
-        change();
+        :: resigned -> enter(); change(); leave()
+        :: resigned && IS(BESIDE) ->
+#ifndef NEXTWAKES
+           given++;
+           d_step { move() };
 #endif
-        leave()
+           wakeAll()
+#endif
+        :: else
+        fi
      :: else
      fi;
 #endif
-over: atomic { again=0; slept=0; late=0; isNext=0; ch=0; dv=0 }
+over: atomic { again=0; resigned=0; slept=0; late=0; isNext=0; ch=0; dv=0 }
   od
   } unless { stop[me] };
-  atomic { act[me]=0; round=0; h=0; dv=0; gv=0; gone=0; lost=0; again=0; slept=0; late=0; isNext=0; ch=0 }
+  atomic { act[me]=0; round=0; h=0; dv=0; gv=0; gone=0; lost=0; again=0; resigned=0; slept=0; late=0; isNext=0; ch=0 }
 }
 proctype Death(byte p) {
 end: atomic { kills<KILLS && act[p] -> kills++ };

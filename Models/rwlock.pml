@@ -4,10 +4,9 @@
  * peer's thread runs on until it stops, its life word is marked, its death is announced, its slot may be cleared.  Abstract here, as in permits: the lock, taken in one
  * step, from a dead holder after the barrier; sleeping for it; time: out of patience and past its deadline is a call when it likes once it has slept; `changes` is
  * kept as "has got another number since" and its mark; one thread each, so that the two words of a slot are one.  A slot's next peer is another one (peers).  Not
- * here: a thread that reads already and reads again, or asks to change: its own record tells (HeldLocks); that who gives up being the next does so beside the lock, and then
- * changes the number in it, or only wakes if another has been in it for 10 ms.
+ * here: a thread that reads already and reads again, or asks to change: its own record tells (HeldLocks).
  *
- * BESIDE: peers that let go beside the lock, as who has found it held for long; here also when it is free.
+ * BESIDE: peers that let go, or give up being the next, beside the lock, as who has found it held for long; here also when it is free.
  *
  * What must hold: nobody has the value beside who changes it, as long as both run; who uses it finds it whole, or is told that a death has left it; nobody sleeps when
  * nothing runs any more; then the lock for the monitor's words is free or a dead one's, and the value is whole, or said not to be, or its writer stands in `writer`.
@@ -33,6 +32,7 @@
  *   -DNEXTSTAYS     the next stays next when it goes without
  *   -DNEXTDEAD      a dead next stays next
  *   -DNEXTSILENT    who is the next no more wakes nobody
+ *   -DNEXTWAKES     who is the next no more, and finds the lock held for long, wakes others, but leaves the number
  * Argued, not run: no mistakes are the sum stored before the truth, `deaths_seen` before the sum, nothing made anew for a lock from a dead holder.  Each death is announced later, and then
  * all is made anew; the code does not count on that alone.
  */
@@ -147,7 +147,7 @@ inline beside() {
 #define FREE (writer==0 && (!IS(WRITERS) || sum==0))
 #endif
 proctype Peer(byte me) {
-  byte round, h, dv, gv, gone, lost, lw, again; bit slept, late, isNext, ch;
+  byte round, h, dv, gv, gone, lost, lw, again; bit slept, late, isNext, ch, resigned;
   {
   do
   :: round==ROUNDS -> break
@@ -247,19 +247,26 @@ giveUp:
      if
      :: isNext ->
         isNext=0;
-        enter();
-        if :: next==me+1 -> next=0 :: else fi;
+        d_step { if :: next==me+1 -> next=0; resigned=1 :: else fi };
+        if
 #ifndef NEXTSILENT
-        change();
+        :: resigned -> enter(); change(); leave()
+        :: resigned && IS(BESIDE) ->
+#ifndef NEXTWAKES
+           given++;
+           d_step { move() };
 #endif
-        leave()
+           wakeAll()
+#endif
+        :: else
+        fi
      :: else
      fi;
 #endif
-over: atomic { again=0; slept=0; late=0; isNext=0; ch=0; dv=0 }
+over: atomic { again=0; resigned=0; slept=0; late=0; isNext=0; ch=0; dv=0 }
   od
   } unless { stop[me] };
-  atomic { act[me]=0; round=0; h=0; dv=0; gv=0; gone=0; lost=0; lw=0; again=0; slept=0; late=0; isNext=0; ch=0 }
+  atomic { act[me]=0; round=0; h=0; dv=0; gv=0; gone=0; lost=0; lw=0; again=0; resigned=0; slept=0; late=0; isNext=0; ch=0 }
 }
 /* its threads may run on for a moment after its life word was marked; who announces its death has seen to it that they do not */
 proctype Death(byte p) {

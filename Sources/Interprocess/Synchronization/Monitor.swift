@@ -117,10 +117,8 @@ final class Monitor: Sendable {
         monitorCall.isNext = false
         // Not in the lock, since a deadline has passed and another process may be stopped in it.
         guard words.next.compareExchange(me.rawValue, 0) else { return }
-        if access(until: Self.shortly, { change() }) == nil {
-            // Whoever stood back let go of the lock before the one that is stopped took it, and is asleep by now.
-            unsafe Futex.wake(words.changes.rawAddress)
-        }
+        // Whoever stood back may be asleep, or stopped on its way there.
+        if access(until: Self.shortly, { change() }) == nil { changeBesideLock() }
     }
 
     /// Gives back what this peer holds, all but `left` of it, for calls that never wait. Usually in the lock, where `inLock` makes the sum right. If another has
