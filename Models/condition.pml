@@ -67,15 +67,14 @@ inline notify(all) {
 #else
         atomic { move(); wakeOne(got) };               /* FUTEX_WAKE_OP */
 #endif
-     :: all -> got=0
+     :: all ->
+        atomic { move(); got=queued[0]||queued[1]||queued[2]; wakeAllOn() }                  /* so too */
      fi;
      if
      :: !got ->
         d_step { if :: mark -> mark=0; move() :: else fi };
 #ifndef NOWAKEAFTER
         wakeAllOn()
-#else
-        if :: all -> wakeAllOn() :: else fi
 #endif
      :: else
      fi;

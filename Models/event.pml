@@ -3,7 +3,7 @@
  * Each of SETTERS stores an item and then sets the event, ITEMS times; one waiter comes through, takes the event away, and then looks how many items there are.  Stores of a setter pass through a buffer of its
  * own (TSO), which a read-modify-write empties first.  The waiter must not sleep for ever while there are items that it has not seen: the event is set, or will be.
  *
- * Abstract here: deaths (a setter's is before or after its one read-modify-write), several waiters (semaphore.pml), the mark beside the event: who sleeps is woken by who sets.
+ * Abstract here: deaths (a setter's is before or after its one read-modify-write), several waiters (semaphore.pml), the mark beside the event: who sleeps is woken by who sets, also by who found it set and still marked.
  *
  *   bounds        SETTERS, ITEMS
  *

@@ -13,7 +13,10 @@
  *
  *   -DWEAK -DPLAINWHOLE  the stamp of the whole version is no release: the exchange of `current` is        -> must hold
  *
+ *   -DHALT        writer 0 may be stopped for good between letting go and waking, while writer 1 is still to come: it wakes      -> must hold
+ *
  * Seeded mistakes, each must be caught:
+ *   -DHALT -DTWOCALLS  the mark is taken away, then all are woken, by two calls
  *   -DNOSTAMP     a version is not stamped as being written before it is
  *   -DNORECHECK   the reader does not look at the stamp again
  *   -DPUBFIRST    a version is published before it is written
@@ -72,10 +75,13 @@ bit  asleep;
 /* ghosts */
 byte published[MOST];                 /* what the version is that was published under a number */
 bit  in[WRITERS];
+bit  second1;                         /* writer 1 has taken the lock */
 
 inline wake() {
-#ifndef NOWAKE
+#ifdef TWOCALLS
   d_step { asleep=0 }
+#elif !defined(NOWAKE)
+  d_step { cur=(cur>>1)<<1; asleep=0 }                                      /* FUTEX_WAKE_OP */
 #else
   skip
 #endif
@@ -110,7 +116,7 @@ take:
         atomic { if :: lock==old -> lock=me+1; old=0 :: else -> old=0; goto take fi }
 #endif
      fi;
-     atomic { in[me]=1; n=cur>>1;
+     atomic { in[me]=1; n=cur>>1; second1=second1||me==1;
 #ifndef NOLOCK
        assert(WRITERS==1 || !in[1-me] || stop[1-me]);
        assert(stamp[AT(n)]==(n<<1) && first[AT(n)]==published[n] && second[AT(n)]==published[n]);
@@ -157,8 +163,10 @@ take:
 #ifdef PLAINMARK
      old=cur;
      d_step { cur=n<<1; published[n]=tag };
-#elif !defined(PUBFIRST)
+#elif defined(TWOCALLS)
      d_step { old=cur; cur=n<<1; published[n]=tag };
+#elif !defined(PUBFIRST)
+     d_step { old=cur; cur=(n<<1)|(cur&1); published[n]=tag };
 #endif
 #ifdef STAMPLATE
      stamp[AT(n)]=n<<1;
@@ -168,9 +176,13 @@ take:
 #else
      d_step { in[me]=0; if :: lock==me+1 -> lock=0 :: else fi };
 #endif
+#ifdef HALT
+     if :: me==0 && !second1 -> goto halted :: true fi;
+#endif
      if :: old&1 -> wake() :: else fi;
      d_step { n=0; old=0; tag=0 }
-  od
+  od;
+halted: skip
   } unless { stop[me] };
   atomic { act[me]=0; in[me]=0; round=0; n=0; old=0; tag=0; did1=0; did2=0; did3=0 }
 }

@@ -31,6 +31,7 @@
  *   -DNOGIVEUPWAKE  who goes without does not wake
  * and what the code itself did when this was written:
  *   -DDEFERONWORD   who stands back sleeps on the lock's word, which was taken and let go meanwhile
+ *   -DTELLTWO       the heir is marked, then woken, by two calls: who is stopped between them, for good here, and holds nothing, keeps all others waiting
  *   -DWAKEOP        letting go is a FUTEX_WAKE_OP that stores: the kernel finishes it after the barrier, when the word is another's
  * Not shown yet, at the bounds of Models/check: it runs too long, or is not caught:
  *   -DNOKEEP        who takes a marked word does not keep the mark
@@ -85,7 +86,7 @@ byte hr;                              /* the heir's claim; with MARK: told */
 byte deaths;
 byte asl[PEERS];                      /* 1 asleep, 2 woken by `deaths` or its deadline, and still queued on the word */
 bit  onHeir[PEERS];                   /* queued on the word `heir`, not on the lock's */
-bit  act[PEERS], stop[PEERS], died[PEERS], inCall[PEERS];
+bit  act[PEERS], stop[PEERS], died[PEERS], inCall[PEERS], inTell[PEERS];
 bit  torn, inconsistent;              /* ghost: the value is half changed; the word */
 byte kills;
 /* ghosts of the heir */
@@ -134,7 +135,18 @@ inline wakeDeaths() {
   }
 #endif
 }
-#define DEADHEIR (hr!=0 && died[(hr>>1)-1])
+#define DEADHEIR (hr>MARK && died[(hr>>1)-1])
+/* marks the heir and wakes it, in one call, which the kernel finishes also for the dead */
+inline tell() {
+#ifdef TELLTWO
+  atomic { if :: hr==nm -> hr=nm|MARK :: else fi };
+  if :: true -> goto over0 :: true fi;
+  wakeHeir()
+#else
+  inTell[me]=1;
+  atomic { hr=hr|MARK; wakeHeir(); inTell[me]=0 }
+#endif
+}
 inline named() {                      /* ghost: a new heir */
   over[0]=0; over[1]=0; early[0]=letting[0]; early[1]=letting[1];
 #if PEERS>2
@@ -183,21 +195,22 @@ look:
 defer:
            nm=hr;
            if
-           :: nm==0
+           :: nm<=MARK
 #ifndef NOHEIRLIFE
-           :: nm!=0 && died[(nm>>1)-1] -> atomic { if :: hr==nm -> hr=0 :: else -> goto defer fi }
-           :: nm!=0 && !died[(nm>>1)-1] ->
+           :: nm>MARK && died[(nm>>1)-1] -> atomic { if :: hr==nm -> hr=0 :: else -> goto defer fi }
+           :: nm>MARK && !died[(nm>>1)-1] ->
 #else
-           :: nm!=0 ->
+           :: nm>MARK ->
 #endif
 #ifndef NOTELL
               if
               :: !(nm&MARK) ->
-                 atomic { if :: hr==nm -> hr=nm|MARK :: else -> goto defer fi };
 #ifdef HEIRONWORD
+                 atomic { if :: hr==nm -> hr=nm|MARK :: else -> goto defer fi };
                  wakeAll()
 #else
-                 wakeHeir()
+                 tell();
+                 if :: hr>>1!=nm>>1 -> goto defer :: else fi
 #endif
               :: else
               fi;
@@ -214,7 +227,7 @@ defer:
         atomic {
           if :: w==seen -> :: else -> goto look fi;
 #ifndef NOHEIRLIFE
-          if :: seen==MARK && hr!=0 && hr>>1!=me+1 && !DEADHEIR -> over[me]++; assert(over[me]<=1) :: else fi;
+          if :: seen==MARK && hr>MARK && hr>>1!=me+1 && !DEADHEIR -> over[me]++; assert(over[me]<=1) :: else fi;
 #endif
 #ifdef NOKEEP
           w=MINE|slept;
@@ -265,7 +278,7 @@ defer:
            if
            :: nm=hr;
               if
-              :: nm==0 || died[(nm>>1)-1] ->
+              :: nm<=MARK || died[(nm>>1)-1] ->
                  d_step { if :: hr==nm -> hr=MINE; isHeir=1; named() :: else fi };
 #if !defined(HEIRONWORD) && !defined(NAMELATE)
                  if :: isHeir -> goto look :: else fi
@@ -365,9 +378,9 @@ had: atomic {
 onceHeir:
         nm=hr;
         if
-        :: nm!=0 && !died[(nm>>1)-1] && !(nm&MARK) ->
-           atomic { if :: hr==nm -> hr=nm|MARK :: else -> goto onceHeir fi };
-           wakeHeir()
+        :: nm>MARK && !died[(nm>>1)-1] && !(nm&MARK) ->
+           tell();
+           if :: hr>>1!=nm>>1 -> goto onceHeir :: else fi
         :: else
         fi;
 #endif
@@ -386,12 +399,12 @@ onceHeir:
 letHeir:
      nm=hr;
      if
-     :: nm!=0 && !died[(nm>>1)-1] ->
+     :: nm>MARK && !died[(nm>>1)-1] ->
 #ifndef NOTELLHEIR
         if
         :: !(nm&MARK) ->
-           atomic { if :: hr==nm -> hr=nm|MARK :: else -> goto letHeir fi };
-           wakeHeir()
+           tell();
+           if :: hr>>1!=nm>>1 -> goto letHeir :: else fi
         :: else
         fi;
 #endif
@@ -410,13 +423,13 @@ letHeir:
 #ifdef UNMARKHEIR
      :: !got ->
 #else
-     :: !got && hr!=0
-     :: !got && hr==0 ->
+     :: !got && hr>MARK
+     :: !got && hr<=MARK ->
 #endif
 #ifdef PLAINUNMARK
         w=0
 #else
-        d_step { if :: w==MARK -> w=0; assert(hr==0 || DEADHEIR || early[me]) :: else fi }
+        d_step { if :: w==MARK -> w=0; assert(hr<=MARK || DEADHEIR || early[me]) :: else fi }
 #endif
      fi;
 letGone:
@@ -449,6 +462,7 @@ end: atomic { kills<KILLS && act[p] -> kills++ };
     w=MARK;
 #endif
     wakeOne(got); inCall[p]=0 :: else fi };
+  atomic { if :: inTell[p] -> hr=hr|MARK; wakeHeir(); inTell[p]=0 :: else fi };
   d_step { asl[p]=0; onHeir[p]=0 };                                         /* it has left the queues */
   if :: !announced -> deaths++; wakeDeaths() :: else
 #ifdef AGAIN

@@ -102,12 +102,12 @@ look:
 defer:
            nm=hr;
            if
-           :: nm==0
-           :: nm!=0 && died[(nm>>1)-1] -> atomic { if :: hr==nm -> hr=0 :: else -> goto defer fi }
-           :: nm!=0 && !died[(nm>>1)-1] ->
+           :: nm<=MARK
+           :: nm>MARK && died[(nm>>1)-1] -> atomic { if :: hr==nm -> hr=0 :: else -> goto defer fi }
+           :: nm>MARK && !died[(nm>>1)-1] ->
 #ifndef NOTELL
               if
-              :: !(nm&MARK) -> atomic { if :: hr==nm -> hr=nm|MARK :: else -> goto defer fi }; wakeHeir()
+              :: !(nm&MARK) -> atomic { hr=hr|MARK; wakeHeir() }; if :: hr>>1!=nm>>1 -> goto defer :: else fi       /* FUTEX_WAKE_OP */
               :: else
               fi;
 #endif
@@ -141,7 +141,7 @@ defer:
            if
            :: nm=hr;
               if
-              :: nm==0 || died[(nm>>1)-1] -> atomic { if :: hr==nm -> hr=MINE; isHeir=1; goto look :: else fi }
+              :: nm<=MARK || died[(nm>>1)-1] -> atomic { if :: hr==nm -> hr=MINE; isHeir=1; goto look :: else fi }
               :: else
               fi
            :: true
@@ -198,7 +198,13 @@ proctype Giver(byte me; byte count) {
 again:
   seen=w;
 #ifdef EVENT
-  if :: seen>=UNIT -> goto done :: else fi;
+  if
+#ifndef WAKEFIRST
+  :: seen>=UNIT && (seen&MARK) -> goto tell
+#endif
+  :: seen>=UNIT && !(seen&MARK) -> goto done
+  :: else
+  fi;
 #endif
 #ifdef WAKEFIRST
   if :: seen&MARK -> atomic { wakeOne(got); got=0 } :: else fi;
@@ -213,10 +219,10 @@ again:
   :: seen&MARK ->
 tell: nm=hr;
      if
-     :: nm!=0 && !died[(nm>>1)-1] ->
+     :: nm>MARK && !died[(nm>>1)-1] ->
 #ifndef NOTELL
         if
-        :: !(nm&MARK) -> atomic { if :: hr==nm -> hr=nm|MARK :: else -> goto tell fi }; wakeHeir()
+        :: !(nm&MARK) -> atomic { hr=hr|MARK; wakeHeir() }; if :: hr>>1!=nm>>1 -> goto tell :: else fi
         :: else
         fi;
 #endif
@@ -234,8 +240,8 @@ tell: nm=hr;
        od; n=0 };
      if
      :: got
-     :: !got && hr!=0
-     :: !got && hr==0 ->
+     :: !got && hr>MARK
+     :: !got && hr<=MARK ->
         seen=w;
         if
         :: (seen&MARK) && seen>=UNIT ->

@@ -7,7 +7,7 @@
  * for the stop (two steps with NOBARRIER and SCANEARLY, which do not).
  *
  * Abstract here: waiting (shared_queue_wait): whoever finds nothing waits until something has been published, given back, freed or repaired since it began to look;
- * deliveries and dead letters (states that nobody leaves); priorities (a ring each); of several returned messages any is taken, not the lowest ticket; a load that is
+ * deliveries and dead letters (states that nobody leaves); what is overdue (shared_queue_overdue); priorities (a ring each); of several returned messages any is taken, not the lowest ticket; a load that is
  * followed at once by a compare-exchange from what was loaded is one step with it, and so is a hint with what is looked at there; the payload is one byte.  Memory is sequentially consistent: all words here are changed by
  * compare-exchange, and the hints prove nothing.  A dead peer's name is never anybody's again (peers).
  *

@@ -50,7 +50,7 @@ static uint8_t *buffer(bench_side *side, unsigned char content) {
   return bytes;
 }
 
-void bench_copy_both_ways(bench_side *side) {
+void bench_copy_both_ways(bench_side *side, bool is_read) {
   uint64_t size = side->size, count = side->count;
   uint8_t *from[2] = {buffer(side, 1), buffer(side, 2)}, *to[2] = {buffer(side, 3), buffer(side, 4)};
   bench_start(side);
@@ -59,6 +59,9 @@ void bench_copy_both_ways(bench_side *side) {
     for (int way = 0; way < 2; way++) {
       memcpy(to[way], from[way], size);
       bench_use(to[way]);
+      if (!is_read) continue;
+      uint64_t sum = bench_sum(to[way], size);
+      bench_use(&sum);
     }
     uint64_t now = bench_ticks();
     bench_record(side, now - before);

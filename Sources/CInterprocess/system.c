@@ -239,7 +239,8 @@ const int ipc_get_status_flags = F_GETFL, ipc_set_status_flags = F_SETFL;
 const int ipc_ofd_setlk = F_OFD_SETLK, ipc_ofd_setlkw = F_OFD_SETLKW, ipc_ofd_getlk = F_OFD_GETLK;
 const int ipc_record_setlk = F_SETLK, ipc_record_setlkw = F_SETLKW, ipc_record_getlk = F_GETLK;
 
-const int ipc_futex_op_set = FUTEX_OP_SET, ipc_futex_op_add = FUTEX_OP_ADD, ipc_futex_op_or = FUTEX_OP_OR;
+const int ipc_futex_op_set = FUTEX_OP_SET, ipc_futex_op_add = FUTEX_OP_ADD, ipc_futex_op_or = FUTEX_OP_OR,
+          ipc_futex_op_andn = FUTEX_OP_ANDN;
 _Thread_local ipc_held_lock *ipc_thread_held_locks;
 
 int ipc_at_fork_child(void (*child)(void)) { return pthread_atfork(NULL, NULL, child); }

@@ -42,12 +42,15 @@ public enum Futex {
     /// What ``change(_:_:waking:)`` does to a word. The kernel takes 12 bits with a sign.
     public enum Change: Sendable {
         case set(Int32), add(Int32), or(Int32)
+        /// Of the bits given.
+        case clear(Int32)
 
         var parts: (operation: CInt, argument: CInt) {
             switch self {
             case .set(let value): (ipc_futex_op_set, value)
             case .add(let value): (ipc_futex_op_add, value)
             case .or(let value): (ipc_futex_op_or, value)
+            case .clear(let value): (ipc_futex_op_andn, value)
             }
         }
     }

@@ -100,7 +100,9 @@ import Testing
             result.append(Expected(subject: "1 subscriber", name: "interprocess-queue", sizes: [64]))
         default:
             result.append(Expected(subject: "polling", name: "floor-cache-line", sizes: [8]))
-            result.append(Expected(subject: "polling", name: "floor-two-memcpy", sizes: [1 << 20, 64 << 20]))
+            for name in ["floor-two-memcpy-read", "floor-two-memcpy"] {
+                result.append(Expected(subject: "polling", name: name, sizes: [1 << 20, 64 << 20]))
+            }
             for subject in ["polling", "blocking"] {
                 for name in ["interprocess-service", "interprocess-queues", "unix-stream"] {
                     result.append(Expected(subject: subject, name: name, sizes: [8, 4096, 1 << 20, 64 << 20]))

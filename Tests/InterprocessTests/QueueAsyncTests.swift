@@ -30,6 +30,38 @@ extension QueueSuite {
             #expect(try await receiving.value == count)
         }
 
+        @Test("C3 P1 a task that yields without end on the library's executor holds up neither messages nor deadlines of others")
+        func yielding() async throws {
+            let scratch = try Scratch()
+            let options = scratch.options
+            let (began, hasMessage, isOver) = (Flag(), Flag(), Flag())
+            let yielding = Task(executorPreference: InterprocessExecutor.shared) {
+                let end = Deadline.after(.seconds(20))
+                while !isOver.isRaised, !end.hasPassed {
+                    await Task.yield()
+                    began.raise()
+                }
+                return isOver.isRaised
+            }
+            try await eventually("it yields") { began.isRaised }
+            let receiving = Task {
+                defer { isOver.raise() }
+                var receiver = try Receiver<Numbered>(from: "q", options: options)
+                _ = try await receiver.receive(until: soon)
+                hasMessage.raise()
+                do throws(ReceiveError) {
+                    _ = try await receiver.receive(until: .after(.milliseconds(5)))
+                    Issue.record("there was a second message")
+                } catch { #expect(error == .deadline) }
+            }
+            var sender = try Sender<Numbered>(to: "q", options: options)
+            try await Task.sleep(for: .milliseconds(20))
+            try sender.trySend(Numbered(1))
+            try await receiving.value
+            #expect(hasMessage.isRaised)
+            #expect(await yielding.value, "the others waited until it ended")
+        }
+
         @Test("C3 byte messages, asynchronously") func bytes() async throws {
             let scratch = try Scratch()
             let options = scratch.options

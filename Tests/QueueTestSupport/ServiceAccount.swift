@@ -35,8 +35,11 @@ public enum SoakService {
         ServiceOptions(directory: directory, lifetime: .untilRemoved)
     }
 
-    public static func client(in directory: ObjectDirectory, retries: Int = 0) throws -> Caller {
-        try Caller("s", capacity: 16, policy: CallPolicy(retries: retries), options: options(directory))
+    public static func client(
+        in directory: ObjectDirectory, retries: Int = 0, whenNoServer: CallPolicy.WithoutServer = .wait
+    ) throws -> Caller {
+        try Caller(
+            "s", capacity: 16, policy: CallPolicy(retries: retries, whenNoServer: whenNoServer), options: options(directory))
     }
 
     public static func server(in directory: ObjectDirectory) throws -> Answerer {

@@ -11,13 +11,13 @@ let serviceCommands: [String: Command] = [
 
 private func directory(_ arguments: [String]) -> ObjectDirectory { ObjectDirectory(at: FilePath(arguments[0])) }
 
-/// service-hold DIRECTORY: takes a call, says its number, and says when nobody waits for it any more.
+/// service-hold DIRECTORY [silent]: takes a call, says its number, and says when nobody waits for it any more. Of a stream it sends one part, unless it is silent.
 @Sendable private func serviceHold(_ arguments: [String]) throws {
     let server = try SoakService.server(in: directory(arguments))
     say("ready")
     while let call = try server.take() {
         say("took \(call.request.number)")
-        if call.isStreamed { try call.send(SoakService.reply(to: call.request)) }
+        if call.isStreamed, arguments.count == 1 { try call.send(SoakService.reply(to: call.request)) }
         while !call.isCancelled { sleepThread(for: .microseconds(100)) }
         let reply = SoakService.reply(to: call.request)
         do { try call.reply(reply) } catch { say("\(error == .callerGone ? "caller gone" : "\(error)")") }

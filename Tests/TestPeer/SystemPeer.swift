@@ -17,7 +17,15 @@ let systemCommands: [String: Command] = [
     "say-files": { _ in for number in [3, 4] as [CInt] { say("\(number) \(try contents(of: FileDescriptor(rawValue: number)))") } },
     "spawn-with-blocked-signals": { _ in try spawnWithBlockedSignals() },
     "say-signals": { _ in try saySignals() },
+    "take-units": takeUnits,
 ]
+
+/// take-units KEY: takes two units of the first semaphore of a set, to be undone, adds one to the second, says "took", and waits to be killed.
+@Sendable private func takeUnits(_ arguments: [String]) throws {
+    try SystemVSemaphoreSet.open(SystemVKey(Int32(try arguments.number(0)))).operate([.take(2, from: 0, undo: true), .add(1, to: 1)])
+    say("took")
+    while true { pause() }
+}
 
 /// lock DIRECTORY FILE: locks the file until it is killed.
 @Sendable private func holdLock(_ arguments: [String]) throws {

@@ -8,7 +8,8 @@
 void bench_line_ping(bench_side *side);  // one cache line there, one back
 void bench_line_pong(bench_side *side);
 void bench_copy(bench_side *side);       // one memcpy per message
-void bench_copy_both_ways(bench_side *side);  // two memcpy, as for a request and its reply
+// Two memcpy, as for a request and its reply; each copy is looked at where it lies, or not.
+void bench_copy_both_ways(bench_side *side, bool is_read);
 
 // Channels: messages of `size` bytes.
 typedef enum bench_channel : uint32_t {

@@ -2,7 +2,9 @@
 #ifndef C_INTERPROCESS_H
 #define C_INTERPROCESS_H
 
+#include "interprocess_counters.h"
 #include "interprocess_layout.h"
 #include "interprocess_system.h"
+#include "interprocess_system_v.h"
 
 #endif

@@ -297,7 +297,7 @@ typedef struct ipc_message_slot {
   uint64_t state;           // PeerID in bits 0-31, state in 32-35 (1 free, 2 filling, 3 taken, 4 returned, 5 dead letter), deliveries in 36-43, generation in 44-63
   uint64_t length;          // bytes of the message
   uint64_t ticket;          // its place in the order
-  uint64_t taken_ns;        // CLOCK_MONOTONIC when it was taken, but for the last 8 bits, which are the delivery's number
+  uint64_t taken_ns;        // CLOCK_MONOTONIC when it was taken, but for bits 0-7, which are the delivery's number, and 8-15, of the generation
   uint64_t reserved_bytes;  // of its bytes in the data, so many can be written: the file system has room for them
   uint32_t priority;        // the ring that it is in
   uint8_t reserved0[20];

@@ -152,7 +152,7 @@ long ipc_set_no_new_privileges(void);
 long ipc_set_no_core_dump(void);
 long ipc_set_filter(const ipc_filter_instruction *program, uint16_t count);  // of all threads of the process
 
-extern const int ipc_futex_op_set, ipc_futex_op_add, ipc_futex_op_or;
+extern const int ipc_futex_op_set, ipc_futex_op_add, ipc_futex_op_or, ipc_futex_op_andn;
 
 int ipc_wait_status_exited(int status);
 int ipc_wait_status_exit_code(int status);

@@ -31,7 +31,12 @@ enum ForkGuard {
     struct Registration: @unchecked Sendable {
         fileprivate let node: UnsafePointer<Node>
         /// To be called before the mapping or the descriptor is given back.
-        func end() { unsafe node.pointee.base.store(0, ordering: .sequentiallyConsistent) }
+        func end() {
+            // Before the node can be claimed anew: a fork just then must not take these for those of the new mapping.
+            unsafe node.pointee.size.store(0, ordering: .sequentiallyConsistent)
+            unsafe node.pointee.descriptor.store(-1, ordering: .sequentiallyConsistent)
+            unsafe node.pointee.base.store(0, ordering: .sequentiallyConsistent)
+        }
     }
 
     static func register(_ mapping: SegmentMapping, _ file: FileDescriptor) throws(Errno) -> Registration {
@@ -54,7 +59,6 @@ enum ForkGuard {
         var current = unsafe node(at: first.load(ordering: .acquiring))
         while let candidate = unsafe current {
             if unsafe candidate.pointee.base.compareExchange(expected: 0, desired: base, ordering: .sequentiallyConsistent).exchanged {
-                unsafe candidate.pointee.size.store(0, ordering: .sequentiallyConsistent)
                 return unsafe candidate
             }
             unsafe current = unsafe candidate.pointee.next

@@ -80,8 +80,8 @@ extension LayoutTable {
                 field(\S.length, "length", owner, "before the ring's entry", "bytes of the message"),
                 field(\S.ticket, "ticket", "the sender", "before the ring's entry", "its place in the order"),
                 field(
-                    \S.taken_ns, "taken_ns", owner, "release",
-                    "CLOCK_MONOTONIC when it was taken, but for bits 0-7, which are the delivery's number"),
+                    \S.taken_ns, "taken_ns", "everybody", "compare-exchange",
+                    "CLOCK_MONOTONIC when it was taken, but for bits 0-7, the delivery's number, and 8-15, of the generation"),
                 field(
                     \S.reserved_bytes, "reserved_bytes", owner, "release",
                     "of its bytes in the data, so many can be written: the file system has room for them"),

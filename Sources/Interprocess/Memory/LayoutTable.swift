@@ -282,7 +282,7 @@ package enum LayoutTable {
             name: "latest value", size: MemoryLayout<L>.size, place: "behind its synchronization object, whose word the writer holds",
             fields: [
                 field(
-                    \L.current, "current", "the holder of word; the mark who sleeps", "exchange; compare-exchange",
+                    \L.current, "current", "the holder of word; the mark who sleeps", "addition; compare-exchange",
                     "bit 0 somebody sleeps, bit 1 always set, bits 2-31 the number of the newest version modulo 2^30; futex of those who wait"
                 )
             ])

@@ -193,7 +193,7 @@ extension SegmentFile {
         let operation = "open"
         let status = try status(of: descriptor, operation, label)
         let owned = try reopen(descriptor, operation, label)
-        let alone = try lock(owned.descriptor, label, until: MonotonicInstant.now.advanced(by: patience)) ?? false
+        let alone = try lock(owned.descriptor, label, until: MonotonicInstant.now.advanced(by: patience), isNamed: false) ?? false
         let header = try SegmentHeader(reading: owned.descriptor, fileSize: status.size, operation, label)
         try check(header)
         let mapping = try SegmentMapping(owned.descriptor, header, mirrorsData: mirrorsData, operation, label)
@@ -260,17 +260,20 @@ extension SegmentFile {
         return nil
     }
 
-    /// Takes the shared lock; true if nobody else had one, nil if the file has been removed meanwhile.
-    private static func lock(_ file: FileDescriptor, _ label: String, until deadline: MonotonicInstant) throws(InterprocessError) -> Bool? {
+    /// Takes the shared lock, or the exclusive one if nobody else has any, and says whether it did.
+    ///
+    /// - Parameter isNamed: whether the file was found by a name.
+    /// - Returns: nil if that name has been taken away meanwhile.
+    private static func lock(
+        _ file: FileDescriptor, _ label: String, until deadline: MonotonicInstant, isNamed: Bool = true
+    ) throws(InterprocessError) -> Bool? {
         do throws(Errno) {
             while true {
-                if try FileLock.tryLock(file, .exclusive) {
-                    if try FileStatus(of: file).links == 0 && !isMemoryFile(file) { return nil }
-                    return true
-                }
-                if try FileLock.tryLock(file, .shared) {
-                    if try FileStatus(of: file).links == 0 && !isMemoryFile(file) { return nil }
-                    return false
+                let isAlone = try FileLock.tryLock(file, .exclusive)
+                let isShared = isAlone ? false : try FileLock.tryLock(file, .shared)
+                if isAlone || isShared {
+                    if isNamed, try FileStatus(of: file).links == 0 { return nil }
+                    return isAlone
                 }
                 // Somebody holds it alone: for the microseconds that a removal or a first opening takes, unless it was stopped in the
                 // middle.
@@ -288,8 +291,6 @@ extension SegmentFile {
             throw .system(error, "open", label, "locking it")
         }
     }
-
-    private static func isMemoryFile(_ file: FileDescriptor) -> Bool { (try? MemoryFile.seals(of: file))?.contains(.shrink) ?? false }
 
     /// Whether nobody else has the segment open by now; then the lock is this opening's alone.
     func tryAlone(_ label: String) throws(InterprocessError) -> Bool {
@@ -359,12 +360,16 @@ extension SegmentFile {
             sleepThread(for: .microseconds(200))
         }
         if !keep() { unlinkIfStill(place) }
+        // The opening ends with its last descriptor, and a child may have one, or a process that it was sent to.
+        try? FileLock.unlock(descriptor)
     }
 
     /// Removes the name of the segment, if it still is this segment's and nobody else has it open. Returns whether nobody else had.
     func removeIfAlone(_ place: SegmentPlace) -> Bool {
         guard (try? FileLock.tryLock(descriptor, .exclusive)) == true else { return false }
         unlinkIfStill(place)
+        // It is used on, and may be opened by its descriptor.
+        _ = try? FileLock.tryLock(descriptor, .shared)
         return true
     }
 

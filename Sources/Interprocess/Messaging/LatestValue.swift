@@ -154,7 +154,8 @@ public final class LatestValue<Value: Shareable>: @unchecked Sendable {
     func wake(_ before: UInt32) throws(WaitError) {
         // A child that was forked in the body of an update; or somebody wrote there who should not.
         guard ClaimWord.isOpen(before) else { throw failure("current") }
-        unsafe Futex.wake(words.current.rawAddress)
+        // In one call: others do not depend on one that was stopped between the two.
+        unsafe Futex.change(words.current.rawAddress, .clear(Int32(ClaimWord.marked)), waking: .max)
     }
 
     @usableFromInline

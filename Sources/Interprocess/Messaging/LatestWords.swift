@@ -111,11 +111,11 @@ struct LatestWords: @unchecked Sendable {
         return next
     }
 
-    /// Makes version `next`, which is written, the newest, and takes the mark away. Returns what `current` was.
+    /// Makes version `next`, which is written and comes after the newest, the newest. Returns what `current` was. The mark stays until those who sleep are woken.
     @inlinable @inline(__always)
     func publish(_ next: UInt64) -> UInt32 {
         stamp(next).storeRelease(next &<< 1)
         // SYNC latest.current
-        return current.exchange(Self.word(next))
+        return current.add(Self.word(1) &- Self.word(0))
     }
 }

@@ -4,7 +4,7 @@ public enum SendFailure: Sendable, Equatable {
     case full
     /// The deadline passed while there was no room.
     case deadline
-    /// The receiver has closed its side. Sending works again when another one has joined.
+    /// The receiver has closed its side. Sending works again when another one has joined. Of a shared queue: somebody has called `finish()`.
     case closed
     /// The receiver has died. Sending works again when another one has joined; see `waitForReceiver`.
     case peerDied(DeathNotice)
@@ -35,7 +35,7 @@ public struct SendError<Message>: Error, CustomStringConvertible {
         switch reason {
         case .full: "not sent: the queue is full"
         case .deadline: "not sent: the queue was still full at the deadline"
-        case .closed: "not sent: the receiver has closed the queue"
+        case .closed: "not sent: the receiver has closed the queue, or somebody has finished it"
         case .peerDied(let notice): "not sent: the receiver died (\(notice))"
         case .cancelled: "not sent: the task was cancelled"
         case .tooLarge(let limit):
@@ -55,7 +55,8 @@ extension SendError: Equatable where Message: Equatable {}
 public enum ReceiveError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The deadline passed and nothing had come.
     case deadline
-    /// The sender has closed its side, and all it sent has been received (only from calls that use `nil` for "nothing yet").
+    /// The sender has closed its side, and all it sent has been received (only from calls that use `nil` for "nothing yet"). Of a shared queue: somebody has
+    /// called `finish()`, and nothing is left.
     case closed
     /// The sender has died, and all it had published has been received.
     case peerDied(DeathNotice)
@@ -69,7 +70,7 @@ public enum ReceiveError: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .deadline: "nothing was received before the deadline"
-        case .closed: "the sender has closed the queue"
+        case .closed: "the sender has closed the queue, or somebody has finished it; nothing is left"
         case .peerDied(let notice): "the sender died (\(notice)); everything it had sent was received"
         case .cancelled: "the task was cancelled"
         case .detached: "this process was forked from the one that opened the queue; open it anew in the child"

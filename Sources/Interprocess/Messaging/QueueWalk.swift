@@ -69,10 +69,17 @@ struct QueueWalk: @unchecked Sendable {
             guard place.remaining <= ringSize,
                 elementSize == 0 || dropsOldest ? place.remaining == 0 : place.remaining % UInt64(elementSize) == 0
             else { throw QueueDamage(field: "progress.remaining") }
+            guard position % unit(of: place) == 0 else { throw QueueDamage(field: "consumed") }
             return (place, index)
         }
         guard words.consumed.loadAcquire() != word else { throw QueueDamage(field: "consumed") }
         return nil
+    }
+
+    /// What the position of a place is a multiple of. With anything else, what is read there would be no record, and be partly outside of the ring.
+    private func unit(of place: Place) -> UInt64 {
+        // In a batch any message may be next: each is as far from a header as whole messages are.
+        place.remaining == 0 ? UInt64(alignment) : 1 << UInt64(min(alignment.trailingZeroBitCount, elementSize.trailingZeroBitCount))
     }
 
     /// The place after the last published record. O(records).
@@ -153,7 +160,8 @@ struct QueueWalk: @unchecked Sendable {
         return QueueStatistics(
             received: head.sequence &- head.dropped, sent: tail.sequence, waiting: tail.sequence &- head.sequence,
             dropped: dropsOldest ? head.dropped : words.droppedNewest.loadAcquire(),
-            waitingBytes: Int(tail.position &- head.position), ringBytes: Int(ringSize))
+            // The two were not read at once, and what others write stands in both.
+            waitingBytes: Int(min(tail.position &- head.position, ringSize)), ringBytes: Int(ringSize))
     }
 }
 

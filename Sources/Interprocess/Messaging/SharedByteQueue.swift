@@ -166,7 +166,7 @@ public final class SharedByteQueue: AnySharedQueue, @unchecked Sendable {
     ///
     /// - Throws: ``ReceiveError`` `closed` when the queue is finished and nothing is left; `detached`, `damaged`.
     public func tryReceive() throws(ReceiveError) -> [UInt8]? {
-        while let taking = core.takeNow() {
+        while let taking = core.tryTake() {
             guard let taken = try received(taking) else { throw .closed }
             if let message = try copied(taken) { return message }
         }

@@ -118,7 +118,7 @@ public final class SharedQueue<Element: Shareable>: AnySharedQueue, @unchecked S
     /// - Throws: ``ReceiveError`` `closed` when the queue is finished and nothing is left; `detached`, `damaged`.
     @inlinable
     public func tryReceive() throws(ReceiveError) -> Element? {
-        while let taking = core.takeNow() {
+        while let taking = core.tryTake() {
             guard let taken = try received(taking) else { throw .closed }
             if let message = copied(taken) { return message }
         }
@@ -151,7 +151,7 @@ public final class SharedQueue<Element: Shareable>: AnySharedQueue, @unchecked S
     ///
     /// - Throws: ``ReceiveError`` `closed` when the queue is finished and nothing is left; `detached`, `damaged`.
     public func tryTake() throws(ReceiveError) -> Delivery<Element>? {
-        guard let taking = core.takeNow() else { return nil }
+        guard let taking = core.tryTake() else { return nil }
         guard let delivery = try deliver(taking) else { throw .closed }
         return delivery
     }

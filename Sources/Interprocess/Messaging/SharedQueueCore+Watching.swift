@@ -8,7 +8,7 @@ extension SharedQueueCore {
         let deaths = table.deaths.loadAcquire()
         if segment.attachment.isForeign { return .done(false) }
         if hasMessage { return .done(true) }
-        guard call.maySleep else { return .busy }
+        guard call.maySleep else { return returnOverdueNowAndThen() && hasMessage ? .done(true) : .busy }
         let seen = items.prepare()
         if hasMessage { return .done(true) }
         var sleep = SleepWords(event: items.word, eventSeen: seen, life: table.deaths, lifeSeen: deaths)

@@ -22,6 +22,8 @@ final class SharedQueueCore: Sendable {
     let dropping = Lock<Void>(())
     /// Whether this process has been told to receive no more.
     let isStopped = Atomic<Bool>(false)
+    /// When a thread of this process that does not sleep looks again for what receivers have had for too long, in nanoseconds.
+    let nextLook = Atomic<UInt64>(0)
 
     init(_ segment: Segment, _ words: SharedQueueWords) {
         (self.segment, self.words) = (segment, words)
@@ -203,7 +205,10 @@ final class SharedQueueCore: Sendable {
         let deaths = table.deaths.loadAcquire()
         if isStopped.load(ordering: .relaxed) { return .done(.finished) }
         if let found = takeNow() { return .done(found) }
-        guard call.maySleep else { return .busy }
+        guard call.maySleep else {
+            returnOverdueNowAndThen()
+            return .busy
+        }
         let seen = items.prepare()
         if isStopped.load(ordering: .sequentiallyConsistent) { return .done(.finished) }
         if let found = takeNow() { return .done(found) }
@@ -232,26 +237,29 @@ final class SharedQueueCore: Sendable {
     @usableFromInline
     func takeNow() -> Taking? {
         do throws(QueueDamage) {
-            if words.returns.loadAcquire() != words.searched.loadRelaxed(), let taken = takeReturned() { return .message(taken) }
-            var priority = shape.priorities - 1
-            while priority >= 0 {
-                if let taken = try ring(priority).first({ entry, ticket in takeSlot(entry, ticket, priority) }) { return .message(taken) }
-                priority -= 1
-            }
+            if let taken = try takeFirst() { return .message(taken) }
+            return try words.finished.loadRelaxed() != 0 ? takeAfterFinish() : nil
         } catch {
             return .failed(receiveFailure(error.field))
         }
-        if words.finished.loadRelaxed() != 0 { return try? takeAfterFinish() }
-        return nil
     }
 
-    /// What was sent before the queue was finished is seen by who has seen that it was.
-    private func takeAfterFinish() throws(QueueDamage) -> Taking {
+    /// What was sent, or came back, before the queue was finished is seen by who has seen that it was.
+    func takeAfterFinish() throws(QueueDamage) -> Taking {
         fullFence()
-        for priority in (0..<shape.priorities).reversed() {
-            if let taken = try ring(priority).first({ entry, ticket in takeSlot(entry, ticket, priority) }) { return .message(taken) }
-        }
+        if let taken = try takeFirst() { return .message(taken) }
         return .finished
+    }
+
+    @inline(__always)
+    private func takeFirst() throws(QueueDamage) -> Taken? {
+        if words.returns.loadAcquire() != words.searched.loadRelaxed(), let taken = takeReturned() { return taken }
+        var priority = shape.priorities - 1
+        while priority >= 0 {
+            if let taken = try ring(priority).first({ entry, ticket in takeSlot(entry, ticket, priority) }) { return taken }
+            priority -= 1
+        }
+        return nil
     }
 
     @inline(__always)
@@ -259,16 +267,17 @@ final class SharedQueueCore: Sendable {
         guard entry.slot < slots.count else { return nil }
         let seen = slots.current(entry.slot)
         guard seen.isFilling, seen.generation & 0xffff == entry.generation else { return nil }
-        let mine = seen.taken(by: me)
-        guard ring(priority).stands(entry, at: ticket), slots.change(entry.slot, seen, mine) else { return nil }
-        return taken(entry.slot, mine, ticket, priority)
+        return take(entry.slot, seen, ticket, priority) { ring(priority).stands(entry, at: ticket) }
     }
 
-    private func taken(_ slot: Int, _ state: SlotState, _ ticket: UInt64, _ priority: Int) -> Taken {
-        if shape.acknowledgeNanoseconds > 0 {
-            slots.takenTime(slot).storeRelease(MonotonicInstant.now.nanoseconds & ~0xff | UInt64(state.deliveries & 0xff))
-        }
-        return unsafe Taken(slot: slot, state: state, ticket: ticket, priority: priority, bytes: words.bytes(slot))
+    /// Makes the message of a slot this caller's; nil if the slot is not in the state `seen` any more.
+    @inline(__always)
+    private func take(_ slot: Int, _ seen: SlotState, _ ticket: UInt64, _ priority: Int, if stands: () -> Bool = { true }) -> Taken? {
+        let before = slots.takenTime(slot).loadRelaxed()
+        let mine = seen.taken(by: me)
+        guard stands(), slots.change(slot, seen, mine) else { return nil }
+        if shape.acknowledgeNanoseconds > 0 { noteTime(slot, mine, before: before) }
+        return unsafe Taken(slot: slot, state: mine, ticket: ticket, priority: priority, bytes: words.bytes(slot))
     }
 
     /// A message that has come back: that of the lowest ticket in the highest priority. O(slots), and only while there may be one.
@@ -289,10 +298,7 @@ final class SharedQueueCore: Sendable {
                 if Int32(bitPattern: returns &- searched) > 0 { _ = words.searched.compareExchange(searched, returns) }
                 return nil
             }
-            let mine = best.state.taken(by: me)
-            if slots.change(best.slot, best.state, mine) {
-                return taken(best.slot, mine, best.ticket, min(best.priority, shape.priorities - 1))
-            }
+            if let taken = take(best.slot, best.state, best.ticket, min(best.priority, shape.priorities - 1)) { return taken }
         }
     }
 
@@ -308,31 +314,12 @@ final class SharedQueueCore: Sendable {
     @discardableResult
     func giveBack(_ taken: Taken) -> Bool { giveBack(taken.slot, taken.state) }
 
-    private func giveBack(_ slot: Int, _ state: SlotState) -> Bool {
+    @discardableResult
+    func giveBack(_ slot: Int, _ state: SlotState) -> Bool {
         guard slots.change(slot, state, state.givenBack(limit: shape.deliveryLimit)) else { return false }
         words.returns.add(1)
         items.notifyOne()
         return true
-    }
-
-    /// Takes back what receivers have had for too long; when to look again.
-    func returnOverdue() -> MonotonicInstant? {
-        let now = MonotonicInstant.now.nanoseconds
-        var next: UInt64?
-        for slot in 0..<slots.count {
-            let state = slots.current(slot)
-            guard state.kind == .taken else { continue }
-            let time = slots.takenTime(slot).loadAcquire()
-            let due: UInt64
-            if time & 0xff == UInt64(state.deliveries & 0xff) {
-                due = (time & ~0xff) &+ shape.acknowledgeNanoseconds
-            } else {
-                // Just taken, and not written down yet.
-                due = now &+ shape.acknowledgeNanoseconds
-            }
-            if due <= now { _ = giveBack(slot, state) } else { next = min(next ?? due, due) }
-        }
-        return next.map { MonotonicInstant(nanoseconds: $0) }
     }
 
     /// The next dead letter, taken. O(slots).
@@ -340,9 +327,8 @@ final class SharedQueueCore: Sendable {
         for slot in 0..<slots.count {
             let state = slots.current(slot)
             guard state.kind == .deadLetter else { continue }
-            let mine = state.taken(by: me)
-            guard slots.change(slot, state, mine) else { continue }
-            return taken(slot, mine, slots.ticket(slot).loadRelaxed(), min(Int(slots.priority(slot).loadRelaxed()), shape.priorities - 1))
+            let (priority, ticket) = (min(Int(slots.priority(slot).loadRelaxed()), shape.priorities - 1), slots.ticket(slot).loadRelaxed())
+            if let taken = take(slot, state, ticket, priority) { return taken }
         }
         return nil
     }

@@ -24,10 +24,13 @@ extension Attachment {
             }
             // Full, but not of the living: a survivor is about to repair, or there is none and the kernel has not yet closed the last one's
             // file.
-            guard !table.isFullOfLiving, MonotonicInstant.now < deadline else {
+            let isFullOfLiving = table.isFullOfLiving
+            guard !isFullOfLiving, MonotonicInstant.now < deadline else {
                 throw InterprocessError(
                     .busy, operation, label,
-                    "it has \(table.count) peers already, which is its limit; 'ipc who \(label)' shows them, and the limit can be set when it is created"
+                    isFullOfLiving
+                        ? "it has \(table.count) peers already, which is its limit; 'ipc who \(label)' shows them, and the limit can be set when it is created"
+                        : "all its \(table.count) places are taken, some by peers that have died, and for 5 s nobody has cleared them away: whoever was about to is probably stopped ('ipc who \(label)' may name it)"
                 )
             }
             sleepThread(for: .milliseconds(1))

@@ -31,7 +31,8 @@ final class Keeper: Sendable {
     private static let latest = Atomic<UInt>(0)
 
     private let forkGeneration: Int
-    private let isStarted = Atomic<Bool>(false)
+    /// Held while the thread is started: whoever comes meanwhile has to know whether there is one to answer.
+    private let isStarted = Lock(false)
     /// Incremented for each command and each find of a watcher: the keeper's own futex.
     private let control: ControlWord
     private let commands = Lock<[Command]>([])
@@ -62,15 +63,16 @@ final class Keeper: Sendable {
     /// - Throws: `busy` if this process has too many segments open, `system` if the kernel lacks what is needed.
     func attach(_ attachment: Attachment, _ operation: String, _ object: String) throws(InterprocessError) -> Attempt {
         do throws(Errno) {
-            if isStarted.compareExchange(expected: false, desired: true, ordering: .sequentiallyConsistent).exchanged {
+            try isStarted.withLock { (isStarted) throws(Errno) in
+                guard !isStarted else { return }
                 try Futex.checkWaitingOnMany()
                 // Here, so that the two threads do not meet at its first use: in a forked child that goes wrong (CAVEATS).
                 _ = Barrier.isRegistered
                 _ = CycleCounter.perMicrosecond
                 try startServiceThread(named: "ipc-keeper") { self.run() }
+                isStarted = true
             }
         } catch {
-            isStarted.store(false, ordering: .sequentiallyConsistent)
             if error == .noFunction {
                 throw InterprocessError(
                     .system, operation, object, errno: error,

@@ -158,19 +158,27 @@ private final class HeldCall<Call: ~Copyable & Sendable>: @unchecked Sendable {
         self.body = body
     }
 
+    /// What has ended.
+    private enum Ended {
+        case handler(ServeError?)
+        case watch(callerIsGone: Bool)
+    }
+
     /// Runs the handler, and cancels it when its caller is gone. What the server is to end with, if anything.
     func run() async -> ServeError? {
-        await withTaskGroup(of: ServeError?.self) { group in
-            group.addTask { await self.serve() }
-            group.addTask {
-                _ = await self.core.awaitAbandoned(self.watched.index, self.watched.state)
-                return nil
-            }
+        await withTaskGroup(of: Ended.self) { group in
+            group.addTask { .handler(await self.serve()) }
+            group.addTask { .watch(callerIsGone: await self.core.awaitAbandoned(self.watched.index, self.watched.state)) }
             var failure: ServeError?
-            // Whichever ends first ends the other.
-            for await error in group {
-                failure = failure ?? error
-                group.cancelAll()
+            for await ended in group {
+                switch ended {
+                case .handler(let error):
+                    failure = error
+                    group.cancelAll()
+                case .watch(callerIsGone: true): group.cancelAll()
+                // The handler may have replied, and go on.
+                case .watch(callerIsGone: false): break
+                }
             }
             return failure
         }

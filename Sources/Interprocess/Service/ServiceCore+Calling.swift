@@ -63,23 +63,23 @@ extension ServiceCore {
     @usableFromInline
     func perform(_ call: inout OpenCall, _ strategy: WaitStrategy, _ policy: CallPolicy, until deadline: Deadline) throws(CallError) {
         try send(call, until: deadline)
-        var retries = policy.retries
+        var attempts = CallAttempts(policy)
         while true {
             let sent = call
             var waiting = WaitingCall(maySleep: true)
             let ending = WaitingCall.block(strategy, until: deadline, &waiting, pauses: 1) { look(sent, policy, &$0) }
-            if try isOver(ending, &call, &retries, deadline) { return }
+            if try isOver(ending, &call, &attempts, deadline) { return }
         }
     }
 
     func perform(_ call: inout OpenCall, _ policy: CallPolicy, until deadline: Deadline) async throws(CallError) {
         try send(call, until: deadline)
-        var retries = policy.retries
+        var attempts = CallAttempts(policy)
         while true {
             let sent = call
             var waiting = WaitingCall(maySleep: true)
             let ending = await WaitingCall.suspend(segment, until: deadline, &waiting) { look(sent, policy, &$0) }
-            if try isOver(ending, &call, &retries, deadline) { return }
+            if try isOver(ending, &call, &attempts, deadline) { return }
         }
     }
 
@@ -107,8 +107,13 @@ extension ServiceCore {
     @inline(__always)
     private func look(_ call: OpenCall, _ policy: CallPolicy, _ waiting: inout WaitingCall) -> Look<CallNews> {
         if let found = news(call) { return .done(found) }
-        guard waiting.maySleep else { return .busy }
+        guard waiting.maySleep else { return waiting.looksAround && isWithoutServer(call, policy) ? .done(.noServer) : .busy }
         return lookBeforeSleep(call, policy)
+    }
+
+    /// Whether the call waits for a server, and is not to.
+    func isWithoutServer(_ call: OpenCall, _ policy: CallPolicy) -> Bool {
+        policy.whenNoServer == .fail && records.current(call.index).isSending && servers == 0
     }
 
     private func lookBeforeSleep(_ call: OpenCall, _ policy: CallPolicy) -> Look<CallNews> {
@@ -116,23 +121,21 @@ extension ServiceCore {
         let answer = records.answer(call.index)
         let seen = answer.prepare()
         if let found = news(call) { return .done(found) }
-        if policy.whenNoServer == .fail, records.current(call.index).isSending, servers == 0 { return .done(.noServer) }
+        if isWithoutServer(call, policy) { return .done(.noServer) }
         return .sleep(SleepWords(event: answer.word, eventSeen: seen, life: table.deaths, lifeSeen: deaths))
     }
 
-    /// Whether the reply is there; false: the call was sent again.
+    /// Whether the reply is there; false: the call goes on, perhaps with another server.
     private func isOver(
-        _ ending: WaitEnding<CallNews>, _ call: inout OpenCall, _ retries: inout Int, _ deadline: Deadline
+        _ ending: WaitEnding<CallNews>, _ call: inout OpenCall, _ attempts: inout CallAttempts, _ deadline: Deadline
     ) throws(CallError) -> Bool {
         switch ending {
         case .done(.ended(let seen)):
-            if seen.kind == .failed, retries > 0, !deadline.hasPassed {
-                retries -= 1
-                try sendAgain(&call, seen, deadline)
-                return false
-            }
+            if try sendAgain(&call, seen, &attempts, deadline) { return false }
             try check(&call, seen)
-        case .done(.noServer): try giveUp(&call, .noServer)
+        case .done(.noServer):
+            try endWithoutServer(call, attempts)
+            return false
         case .done(.damaged): throw callFailure("state")
         case .deadline: try giveUp(&call, .deadline)
         case .cancelled: try giveUp(&call, .cancelled)
@@ -145,12 +148,27 @@ extension ServiceCore {
         try check(&call, seen)
     }
 
-    func sendAgain(_ call: inout OpenCall, _ seen: CallState, _ deadline: Deadline) throws(CallError) {
+    /// Ends a call that no server has taken, since there is none. Returns if one has come and taken it: that is waited for.
+    func endWithoutServer(_ call: OpenCall, _ attempts: CallAttempts) throws(CallError) {
+        guard try withdraw(call) else { return }
+        throw attempts.death.map { .peerDied($0) } ?? .noServer
+    }
+
+    /// Sends a call again whose server died with it. False: that is not so, or it is not to be.
+    func sendAgain(
+        _ call: inout OpenCall, _ seen: CallState, _ attempts: inout CallAttempts, _ deadline: Deadline
+    ) throws(CallError) -> Bool {
+        guard seen.kind == .failed, attempts.retries > 0, !deadline.hasPassed else { return false }
+        attempts.retries -= 1
+        attempts.death = seen.peer.map { death(of: $0) }
         let again = seen.sending(by: me, isStreamed: seen.isStreamed)
         guard records.change(call.index, seen, again) else { throw callFailure("state") }
         call.state = again
         try send(call, until: deadline)
+        return true
     }
+
+    private func death(of server: PeerID) -> DeathNotice { table.notice(of: server, holding: .calls) }
 
     /// Returns if the call has a reply; else ends it, and says why.
     func check(_ call: inout OpenCall, _ seen: CallState) throws(CallError) {
@@ -162,7 +180,7 @@ extension ServiceCore {
         case (.replied, .failure): failure = .failed(serviceFailure(call.index))
         case (.replied, .nothing): failure = .unanswered
         case (.failed, _):
-            failure = seen.peer.map { .peerDied(table.notice(of: $0, holding: .calls)) } ?? callFailure("state")
+            failure = seen.peer.map { .peerDied(death(of: $0)) } ?? callFailure("state")
         default: failure = callFailure("state")
         }
         end(call.index, seen)
@@ -174,4 +192,14 @@ extension ServiceCore {
         let bytes = unsafe UnsafeRawBufferPointer(start: records.text(index), count: size)
         return ServiceFailure(unsafe String(decoding: bytes, as: UTF8.self), code: records.code(index).loadRelaxed())
     }
+}
+
+/// What a client remembers of its call from one server to the next.
+struct CallAttempts: Sendable {
+    /// How often it may still be sent again.
+    var retries: Int
+    /// The death of the last server that had it: what it asks for may have been done.
+    var death: DeathNotice?
+
+    init(_ policy: CallPolicy) { retries = policy.retries }
 }

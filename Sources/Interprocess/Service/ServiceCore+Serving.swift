@@ -111,18 +111,23 @@ extension ServiceCore {
 
     // MARK: A client that is gone
 
-    /// Waits until nobody waits for the call's reply any more, or the task is cancelled.
+    /// Waits until nobody waits for the call's reply any more, the call has ended, or the task is cancelled. Whether it was the first of these.
     func awaitAbandoned(_ index: Int, _ mine: CallState) async -> Bool {
         var waiting = WaitingCall(maySleep: true)
         let attention = records.attention(index)
-        let ending = await WaitingCall.suspend(segment, until: .never, &waiting) { _ -> Look<Void> in
+        // Who watches does not have the call: it may be replied to meanwhile, and its record be another call's.
+        func isAbandoned() -> Bool? {
+            let seen = records.current(index)
+            return seen == mine ? nil : seen == mine.abandoned()
+        }
+        let ending = await WaitingCall.suspend(segment, until: .never, &waiting) { _ -> Look<Bool> in
             let deaths = table.deaths.loadAcquire()
-            if isAbandoned(index, mine) { return .done(()) }
+            if let found = isAbandoned() { return .done(found) }
             let seen = attention.prepare()
-            if isAbandoned(index, mine) { return .done(()) }
+            if let found = isAbandoned() { return .done(found) }
             return .sleep(SleepWords(event: attention.word, eventSeen: seen, life: table.deaths, lifeSeen: deaths))
         }
-        if case .done = ending { return true }
+        if case .done(let found) = ending { return found }
         return false
     }
 }

@@ -164,23 +164,27 @@ final class ServiceCore: Sendable {
     /// Ends a call that is in the state `seen`, one that the client alone changes.
     func end(_ index: Int, _ seen: CallState) { if records.free(index, seen) { space.notifyOne() } }
 
+    /// Takes a call back that no server has taken. False: one has, or had.
+    func withdraw(_ call: OpenCall) throws(CallError) -> Bool {
+        guard records.change(call.index, call.state, call.state.withdrawn()) else { return false }
+        _ = words.withdrawn.exchange(1)
+        do throws(QueueDamage) { try sweep() } catch { throw callFailure(error.field) }
+        return true
+    }
+
     /// The client does not wait any more. Nil: it is told to whoever has the call; or the state in which it has ended just now.
     func giveUp(_ call: OpenCall) throws(CallError) -> CallState? {
+        if try withdraw(call) { return nil }
         for _ in 0..<1000 {
             let seen = records.current(call.index)
             guard seen.generation == call.state.generation else { break }
             switch seen.kind {
-            case .sending:
-                guard records.change(call.index, seen, seen.withdrawn()) else { continue }
-                _ = words.withdrawn.exchange(1)
-                do throws(QueueDamage) { try sweep() } catch { throw callFailure(error.field) }
-                return nil
             case .serving:
                 guard records.change(call.index, seen, seen.abandoned()) else { continue }
                 records.attention(call.index).notifyAll()
                 return nil
             case .replied, .failed: return seen
-            case .free, .withdrawn, .abandoned, nil: throw callFailure("state")
+            case .free, .sending, .withdrawn, .abandoned, nil: throw callFailure("state")
             }
         }
         throw callFailure("state")
@@ -205,7 +209,7 @@ final class ServiceCore: Sendable {
         throw .callerGone
     }
 
-    /// Whether nobody waits for the reply any more. One load.
+    /// Whether nobody waits for the reply any more; for who has the call. One load.
     func isAbandoned(_ index: Int, _ mine: CallState) -> Bool { records.current(index) != mine }
 
     // MARK: Windows

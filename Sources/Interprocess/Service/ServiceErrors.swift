@@ -21,9 +21,9 @@ public enum CallError: Error, Sendable, Equatable, CustomStringConvertible {
     case deadline
     /// The task was cancelled. The server is told, if one has the call.
     case cancelled
-    /// The server died with the call, and so did those that it was sent to again.
+    /// The server died with the call, and so did those that it was sent to again, if there were any.
     case peerDied(DeathNotice)
-    /// There is no server, and the client does not wait for one.
+    /// There is no server, and the client does not wait for one. None has had the call.
     case noServer
     /// The server says that it could not do it.
     case failed(ServiceFailure)

@@ -31,7 +31,7 @@ public struct CallPolicy: Sendable, Hashable {
     public enum WithoutServer: Sendable, Hashable {
         /// It waits until one comes, or until its deadline.
         case wait
-        /// It ends with ``CallError/noServer``, also when the last server leaves or dies before one has taken it.
+        /// It ends with ``CallError/noServer``, also when the last server leaves or dies before one has taken it; with ``CallError/peerDied(_:)`` if a server had it and died, and none is left to send it to again.
         case fail
     }
 

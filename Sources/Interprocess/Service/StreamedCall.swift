@@ -16,7 +16,7 @@ final class StreamedCall: Sendable {
     /// A call that is going on.
     private struct Reading {
         var call: OpenCall
-        var retries: Int
+        var attempts: CallAttempts
     }
 
     private let core: ServiceCore
@@ -60,7 +60,7 @@ final class StreamedCall: Sendable {
     private func start(_ call: OpenCall) throws(CallError) -> Reading {
         try request(core, call)
         try core.send(call, until: deadline)
-        return Reading(call: call, retries: policy.retries)
+        return Reading(call: call, attempts: CallAttempts(policy))
     }
 
     /// Lets `body` read the next part where it stands, and frees it; nil: there is none, and the reply is over. When it throws, the call has ended.
@@ -127,15 +127,15 @@ final class StreamedCall: Sendable {
     private func look(_ call: OpenCall, _ waiting: inout WaitingCall) -> Look<News> {
         let deaths = core.table.deaths.loadAcquire()
         if let found = news(call) { return .done(found) }
-        guard waiting.maySleep else { return .busy }
+        guard waiting.maySleep else { return waiting.looksAround && core.isWithoutServer(call, policy) ? .done(.noServer) : .busy }
         let answer = core.records.answer(call.index)
         let seen = answer.prepare()
         if let found = news(call) { return .done(found) }
-        if policy.whenNoServer == .fail, core.records.current(call.index).isSending, core.servers == 0 { return .done(.noServer) }
+        if core.isWithoutServer(call, policy) { return .done(.noServer) }
         return .sleep(SleepWords(event: answer.word, eventSeen: seen, life: core.table.deaths, lifeSeen: deaths))
     }
 
-    /// Nil: the call was sent again. A part that is nil: the reply is over.
+    /// Nil: the call goes on, perhaps with another server. A part that is nil: the reply is over.
     private func step<R>(
         _ ending: WaitEnding<News>, _ reading: inout Reading, _ body: (RawSpan) throws(CallError) -> R
     ) throws(CallError) -> (part: R?, Void)? {
@@ -152,7 +152,7 @@ final class StreamedCall: Sendable {
                 }
                 core.partIsRead(call.index, bytes.count)
                 // What was read is not read again.
-                reading.retries = 0
+                reading.attempts.retries = 0
                 put(.open(reading))
                 return (result, ())
             } catch {
@@ -161,11 +161,7 @@ final class StreamedCall: Sendable {
                 throw core.callFailure(error.field)
             }
         case .done(.ended(let seen)):
-            if seen.kind == .failed, reading.retries > 0, !deadline.hasPassed {
-                reading.retries -= 1
-                try core.sendAgain(&reading.call, seen, deadline)
-                return nil
-            }
+            if try core.sendAgain(&reading.call, seen, &reading.attempts, deadline) { return nil }
             try core.check(&reading.call, seen)
             core.end(reading.call)
             put(.ended)
@@ -173,7 +169,9 @@ final class StreamedCall: Sendable {
         case .done(.failed(let error)):
             giveUp(call)
             throw error
-        case .done(.noServer): throw giveUp(call, .noServer)
+        case .done(.noServer):
+            try core.endWithoutServer(call, reading.attempts)
+            return nil
         case .deadline: throw giveUp(call, .deadline)
         case .cancelled: throw giveUp(call, .cancelled)
         }

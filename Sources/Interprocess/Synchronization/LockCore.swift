@@ -166,13 +166,14 @@ extension LockCore {
         }
     }
 
-    /// False: it is not the heir any more.
+    /// In one call: who is stopped between a mark and its wake-up would keep all others from waking, since they take a marked heir for one that was woken. If the
+    /// heir has changed meanwhile, the mark does no harm: a new one takes it away before it looks, and a free word with it is free.
+    ///
+    /// - Returns: false if it is not the heir any more.
     private func tell(_ named: UInt32) -> Bool {
-        // Told already: whoever did that wakes it, or its death does.
         if named & ClaimWord.marked != 0 { return true }
-        guard heir.compareExchange(named, named | ClaimWord.marked) else { return false }
-        unsafe Futex.wake(heir.rawAddress)
-        return true
+        unsafe Futex.change(heir.rawAddress, .or(Int32(ClaimWord.marked)), waking: .max)
+        return heir.loadSequential() & ~ClaimWord.marked == named
     }
 
     /// Before a call sleeps: makes it the heir if it is time. Returns whether it has just become that.

@@ -5,7 +5,8 @@ import InterprocessSystem
 ///
 /// **Layout** `word` (the lock), `changes` (what those sleep on who wait), `taken`, `writer`, `next`, `deaths_seen` and the slots of "synchronization object".
 ///
-/// **Memory order** `SYNC lock.word`. All words but `word`, `heir` and `changes` are read and written by the holder of `word` only.
+/// **Memory order** `SYNC lock.word`. All words but `word`, `heir` and `changes` are read and written by the holder of `word` only; but for `writer`, `next` and what a
+/// peer holds, which it may give back beside the lock, and `given_back`, which says that it did: these are read with acquire.
 ///
 /// **Death** in the lock: the next one finds the word abandoned, and makes all sums anew. What the dead held is taken from its slot by whoever is first in the
 /// lock after the death was announced; all who sleep are woken by that, since they sleep on `deaths` as well. Before a wake-up: the same.
@@ -107,6 +108,8 @@ final class Monitor: Sendable {
         var sleepWords = SleepWords(event: words.changes, eventSeen: seen, life: self.deaths, lifeSeen: deaths)
         // Those who hold it may take turns so that it never becomes free, and nobody is woken: then this call has to become the next by itself.
         if monitorCall.mayBeNext, !monitorCall.isNext, isNobodyNext { sleepWords.lookAgain = call.endOfPatience }
+        // All others stand back for the next: it must not depend on the wake-up of one that was stopped before it.
+        if monitorCall.isNext { sleepWords.lookAgain = .now.advanced(by: .milliseconds(50)) }
         return .sleep(sleepWords)
     }
 

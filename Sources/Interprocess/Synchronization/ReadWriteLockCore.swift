@@ -54,7 +54,8 @@ final class ReadWriteLockCore: @unchecked Sendable {
     /// In the lock. Nil: not now.
     private func take(_ purpose: Purpose, isNext: Bool) -> Taking? {
         let words = monitor.words
-        let writer = words.writer.loadRelaxed()
+        // Acquire: the last writer may have let go beside the lock.
+        let writer = words.writer.loadAcquire()
         if writer != 0 {
             return HeldLocks.contains(changingKey) ? .selfDeadlock : nil
         }

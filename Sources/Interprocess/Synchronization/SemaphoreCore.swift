@@ -119,8 +119,10 @@ struct SemaphoreCore: Sendable {
             guard ClaimWord.isOpen(seen) else { return false }
             if seen >= Self.step {
                 // Not a look alone: whoever takes the unit after this sees what was done before this.
-                if word.compareExchange(seen, seen) { return true }
-                continue
+                guard word.compareExchange(seen, seen) else { continue }
+                // Who made it that may be stopped before it wakes.
+                if seen & ClaimWord.marked != 0 { wake(1) }
+                return true
             }
             guard word.compareExchange(seen, seen | Self.step) else { continue }
             if seen & ClaimWord.marked != 0 { wake(1) }

@@ -56,8 +56,7 @@ public final class SharedCondition: Sendable {
         try check(seen)
         // Whoever sleeps has marked the word with the mutex in its hands, so before the change that this tells of.
         guard seen & ClaimWord.marked != 0 else { return }
-        // Nobody slept any more: the next one costs nothing.
-        if unsafe Futex.change(word.rawAddress, .add(Int32(Self.step)), waking: 1) == 0 { wakeAll() }
+        wake(1)
     }
 
     /// Lets all who wait look again. No system call if nobody sleeps. O(those who sleep).
@@ -66,11 +65,17 @@ public final class SharedCondition: Sendable {
     public func notifyAll() throws(LockError) {
         let seen = word.loadSequential()
         try check(seen)
-        if seen & ClaimWord.marked != 0 { wakeAll() }
+        if seen & ClaimWord.marked != 0 { wake(.max) }
     }
 
-    /// Takes the mark away with a new number, so that nobody goes to sleep on the old one. Whoever is killed before the wake-up wakes all by its death.
-    private func wakeAll() {
+    /// A new number, so that nobody goes to sleep on the old one, and the wake-up, in one call: others do not depend on one that was stopped between the two. The
+    /// mark stays, until nobody slept any more: then the next notification costs nothing.
+    private func wake(_ count: Int) {
+        if unsafe Futex.change(word.rawAddress, .add(Int32(Self.step)), waking: count) == 0 { unmark() }
+    }
+
+    /// Takes the mark away with a new number, and wakes who has gone to sleep just now. Whoever is killed before the wake-up wakes all by its death.
+    private func unmark() {
         var seen = word.loadSequential()
         while seen & ClaimWord.marked != 0, !word.compareExchange(seen, (seen &+ Self.step) & ~ClaimWord.marked) {
             seen = word.loadSequential()

@@ -31,10 +31,10 @@ public final class SharedEvent: Sendable {
     public let resetting: Reset
     /// How calls that block wait.
     public let strategy: WaitStrategy
-    private var word: SharedUInt32 { core.word }
+    var word: SharedUInt32 { core.word }
     /// How often it was set, if it does not reset itself.
     var times: UInt32 { word.loadAcquire() / Self.time }
-    private static let isSetBit: UInt32 = 1 << ClaimWord.shift
+    static let isSetBit: UInt32 = 1 << ClaimWord.shift
     /// One time that it was set, by hand: so that who slept then comes through, also if it was reset before it could look.
     private static let time: UInt32 = isSetBit << 1
 
@@ -94,13 +94,23 @@ public final class SharedEvent: Sendable {
             }
             if seen & Self.isSetBit != 0 {
                 // Not a look alone: whoever takes it away after this sees what was done before this.
-                if word.compareExchange(seen, seen) { return }
-                continue
+                guard word.compareExchange(seen, seen) else { continue }
+                wakeAll(seen)
+                return
             }
-            guard word.compareExchange(seen, ((seen &+ Self.time) | Self.isSetBit) & ~ClaimWord.marked) else { continue }
-            if seen & ClaimWord.marked != 0 { unsafe Futex.wake(word.rawAddress) }
+            let set = (seen &+ Self.time) | Self.isSetBit
+            guard word.compareExchange(seen, set) else { continue }
+            wakeAll(set)
             return
         }
+    }
+
+    /// Wakes those who sleep, if there are any, after the word was found or made `set`. The mark goes after the wake-up: while who has set the event is stopped before
+    /// that, others who set it wake. Nobody goes to sleep on a word that is set.
+    private func wakeAll(_ set: UInt32) {
+        guard set & ClaimWord.marked != 0 else { return }
+        unsafe Futex.wake(word.rawAddress)
+        _ = word.compareExchange(set, set & ~ClaimWord.marked)
     }
 
     /// Says that it has not happened.

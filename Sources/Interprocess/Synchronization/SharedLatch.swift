@@ -127,9 +127,10 @@ public final class SharedLatch: Sendable {
     }
 
     /// The first of those who have died since this value was last told, without having counted down. Those behind it are left for the next calls.
-    private func newLoss(before deaths: UInt32) -> DeathNotice? {
+    func newLoss(before deaths: UInt32) -> DeathNotice? {
         var told = toldDeaths.load(ordering: .relaxed)
-        while told != deaths {
+        // Another thread or task may have been told of later ones since the caller read the count.
+        while Int32(bitPattern: deaths &- told) > 0 {
             // Of more than have records the last ones are told.
             let number = PeerTable.firstRecord(since: told, before: deaths)
             let exchange = toldDeaths.compareExchange(expected: told, desired: number &+ 1, ordering: .relaxed)

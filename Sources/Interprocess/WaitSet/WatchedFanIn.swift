@@ -4,12 +4,14 @@ import InterprocessSystem
 final class WatchedFanIn: WatchedObject, @unchecked Sendable {
     private let main: QueueSession
     private let lanes: [(words: QueueWords, watched: WatchedReceiver, session: QueueSession)]
+    private let damaged: DamagedLanes
     private let deaths: SharedUInt32
     private var eventSeen: UInt32 = 0
     private var deathsSeen: UInt32 = 0
 
     init(_ lanes: FanInLanes) {
         main = lanes.session
+        damaged = lanes.damaged
         let header = lanes.segment.header
         let alignment = RecordGeometry.alignment(for: header.element.alignment)
         deaths = lanes.segment.attachment.table.deaths
@@ -27,10 +29,16 @@ final class WatchedFanIn: WatchedObject, @unchecked Sendable {
 
     /// What a lane holds, or has to tell: endings too, since the last of them is the queue's.
     private func content() -> WatchedState? {
-        for lane in lanes where lane.words.wasUsed {
-            if let state = lane.watched.content() { return state }
-            _ = lane.session.endDeadOther()
-            if lane.watched.isEndUntold(lane.session.other.current) { return .ready }
+        for (index, lane) in lanes.enumerated() where lane.words.wasUsed {
+            var state = lane.watched.content()
+            if state == nil {
+                _ = lane.session.endDeadOther()
+                if lane.watched.isEndUntold(lane.session.other.current) { state = .ready }
+            }
+            guard let state, !damaged.isTold(index) else { continue }
+            // The receiver tells of it, and the other lanes go on.
+            if case .damaged(let field) = state { damaged.found(index, field) }
+            return .ready
         }
         return nil
     }

@@ -65,18 +65,22 @@ final class WatchedReceiver: WatchedObject, @unchecked Sendable {
         if let dropping { return dropping.holdsSomething || dropping.hasSomething ? .ready : nil }
         for _ in 0..<1000 {
             let position = consumed.loadAcquire()
-            guard position % UInt64(RecordGeometry.leastAlignment) == 0 else { return .damaged("consumed") }
             let entry = entries.0.position.loadAcquire() == position ? entries.0 : entries.1
             let isInForce = entry.position.loadAcquire() == position
-            let remaining = entry.remaining.loadAcquire()
-            let place = Int(position % ringSize) + alignment - RecordGeometry.leastAlignment
-            let header = unsafe SharedUInt64(at: ring + place).loadAcquire()
+            // A header stands at the beginning of a record only.
+            let isInBatch = entry.remaining.loadAcquire() > 0
+            let isPossible = isInBatch || position % UInt64(alignment) == 0
+            let isReady = isInBatch || isPossible && hasHeader(at: position)
             fullFence()
             // If another thread receives meanwhile, what was read may be something else's.
             guard consumed.loadAcquire() == position else { continue }
-            guard isInForce else { return .damaged("consumed") }
-            return remaining > 0 || header != 0 ? .ready : nil
+            guard isInForce, isPossible else { return .damaged("consumed") }
+            return isReady ? .ready : nil
         }
         return .ready
+    }
+
+    private func hasHeader(at position: UInt64) -> Bool {
+        unsafe SharedUInt64(at: ring + Int(position % ringSize) + alignment - RecordGeometry.leastAlignment).loadAcquire() != 0
     }
 }

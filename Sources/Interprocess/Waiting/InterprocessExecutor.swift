@@ -209,19 +209,23 @@ private final class WaitLoop: Sendable {
         if isAsleep.load(ordering: .sequentiallyConsistent) { control.wake() }
     }
 
+    /// Runs the jobs that there are; not those that come meanwhile.
+    private func runJobs(_ executor: UnownedTaskExecutor) {
+        let jobs = state.withLock { state in
+            defer { state.jobs.removeAll(keepingCapacity: true) }
+            return state.jobs
+        }
+        for job in jobs { unsafe job.runSynchronously(on: executor) }
+    }
+
     private func run(_ executor: UnownedTaskExecutor) {
         thread.store(ThreadID.cachedCurrent, ordering: .relaxed)
         var words: [ipc_futex_waiter] = []
         while true {
             let seen = control.value
-            let (jobs, waits) = state.withLock { state in
-                defer { state.jobs.removeAll(keepingCapacity: true) }
-                return (state.jobs, state.waits)
-            }
-            if !jobs.isEmpty {
-                for job in jobs { unsafe job.runSynchronously(on: executor) }
-                continue
-            }
+            unsafe runJobs(executor)
+            // Jobs that have brought new ones, as a task that yields does again and again, only keep the thread from sleeping.
+            let (waits, hasJobs) = state.withLock { ($0.waits, !$0.jobs.isEmpty) }
             words.removeAll(keepingCapacity: true)
             words.append(control.waiter(while: seen))
             var first: MonotonicInstant?
@@ -251,6 +255,7 @@ private final class WaitLoop: Sendable {
                 withExtendedLifetime(waits) { state.withLock { $0.waits.removeAll { $0.isFinished } } }
                 continue
             }
+            if hasJobs { continue }
             isAsleep.store(true, ordering: .sequentiallyConsistent)
             unsafe words.withUnsafeMutableBufferPointer { buffer in
                 _ = try? unsafe Futex.wait(any: buffer, until: first)

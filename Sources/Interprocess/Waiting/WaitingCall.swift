@@ -18,6 +18,8 @@ struct WaitingCall {
     var maySleep: Bool
     /// Or has, without sleeping, become the heir, who stands for sleepers.
     private(set) var hasSlept = false
+    /// Whether a look that may not announce a sleep is to see as well to what changes seldom and is dear to look at: now and then, in `.spin`, where no look may.
+    private(set) var looksAround = false
     /// Whether this call is the heir of its object; see ``LockCore``.
     var isHeir = false
     /// When it first slept, or began to spin.
@@ -47,6 +49,11 @@ struct WaitingCall {
         hasSlept = true
     }
 
+    fileprivate mutating func willPoll(after pauses: Int) {
+        willWait()
+        looksAround = pauses % Self.pausesBetweenLooksAround == 0
+    }
+
     private mutating func willWait() { if began == nil { began = .now } }
 }
 
@@ -58,6 +65,8 @@ enum WaitEnding<Result> {
 extension WaitingCall {
     /// In `.adaptive`, before it sleeps.
     private static let pausesWhilePolling = 512
+    /// In `.spin`, a few dozen microseconds.
+    private static let pausesBetweenLooksAround = 1024
     /// Between two yields.
     private static let pausesInARow = 32
 
@@ -79,8 +88,8 @@ extension WaitingCall {
             case .done(let result): return .done(result)
             case .busy:
                 if deadline.hasPassed { return .deadline }
-                if strategy == .spin { call.willWait() }
                 spent += pauses
+                if strategy == .spin { call.willPoll(after: spent) }
                 if strategy == .adaptive {
                     if spent >= pausesWhilePolling { call.maySleep = true }
                     // Whoever is waited for may be waiting for this processor.

@@ -43,9 +43,9 @@ extension BenchmarkSuite {
     private static func requests(_ pattern: MessagePattern) -> [Comparison] {
         let polls = pattern == .requestPolling
         return [8, 4096, 1 << 20, 64 << 20].map { size in
-            // Between polling processes no message can be faster than a cache line.
+            // Between polling processes no message can be faster than a cache line, and no large one than its copies.
             let floor =
-                !polls ? [] : size == 8 ? [Contender.cacheLine(capacity: 64 << 10)] : size >= 1 << 20 ? [Contender.copyBothWays] : []
+                !polls ? [] : size == 8 ? [Contender.cacheLine(capacity: 64 << 10)] : size >= 1 << 20 ? Contender.copiesBothWays : []
             return Comparison(
                 metric: .request, subject: polls ? "polling" : "blocking", size: size, placement: .twoCores,
                 baseline: floor.first?.name ?? "unix-stream",

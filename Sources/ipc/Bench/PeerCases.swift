@@ -14,8 +14,12 @@ extension Contender {
         Contender(name: "floor-memcpy", area: .rings(capacity: capacity, directions: 1), near: { unsafe bench_copy($0.pointer) }, far: nil)
     }
 
-    /// A copy of a request and one of its reply, which a large call cannot do without unless it is made in place.
-    static let copyBothWays = Contender(name: "floor-two-memcpy", near: { unsafe bench_copy_both_ways($0.pointer) }, far: nil)
+    /// A copy of a request and one of its reply, which a large call cannot do without unless it is made in place: by one process and
+    /// thread, each copy read once as the other cases' receivers do, or not.
+    static let copiesBothWays = [
+        Contender(name: "floor-two-memcpy-read", near: { unsafe bench_copy_both_ways($0.pointer, true) }, far: nil),
+        Contender(name: "floor-two-memcpy", near: { unsafe bench_copy_both_ways($0.pointer, false) }, far: nil),
+    ]
 
     /// The ways to carry messages.
     struct Channel: Sendable {

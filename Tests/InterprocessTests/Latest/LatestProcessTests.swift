@@ -130,6 +130,19 @@ extension LatestSuite {
             #expect(try latest.load()[1] == 1 && latest.segment.deathCount == 0)
         }
 
+        @Test("C7 L4 a value was stored by one that is stopped before it wakes: the next who stores wakes")
+        func stoppedBeforeWaking() throws {
+            let scene = try LatestScene(.named)
+            let latest = try scene.pairs()
+            let sleeper = try scene.sleeper()
+            #expect(latest.core.takeFree())
+            _ = latest.words.publish(try #require(latest.words.begin()))
+            latest.core.letGo()
+            try sleeper.becomesAsleep()
+            try latest.store([1, 1])
+            try sleeper.says("got 1")
+        }
+
         @Test("C7 readers never slow the writer: it stores while all of them are stopped or killed, wherever they are")
         func stoppedReaders() throws {
             let scene = try LatestScene(.placed)

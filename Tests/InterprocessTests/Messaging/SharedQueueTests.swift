@@ -130,6 +130,19 @@ struct SharedQueueTests {
         #expect(queue.statistics.taken == 0 && queue.statistics.waiting == 0)
     }
 
+    @Test("C4 what was given back before the queue was finished comes to who has seen that it is finished")
+    func givenBackBeforeTheEnd() throws {
+        let queue = try SharedQueue<Int>(named: "q", capacity: 8, options: options())
+        try queue.send(1)
+        let held = try must(try queue.tryTake())
+        // One that had looked for what has come back before this goes on from here.
+        held.giveBack()
+        queue.finish()
+        guard case .message(let taken) = try queue.core.takeAfterFinish() else { throw TestFailure("it was left in the queue") }
+        #expect(queue.core.done(taken))
+        #expect(throws: ReceiveError.closed) { try queue.tryReceive() }
+    }
+
     @Test("C1 higher priorities come first")
     func priorities() throws {
         let queue = try SharedQueue<Int>(named: "q", capacity: 16, options: options { $0.priorities = 3 })

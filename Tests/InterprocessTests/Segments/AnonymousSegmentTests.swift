@@ -99,4 +99,22 @@ struct AnonymousSegmentTests {
         _ = try await second.line()
         #expect(segment.peers.count == 3)
     }
+
+    @Test("N7 N8 a segment can be opened by its descriptor when who had it has taken the name away, or left")
+    func passedOn() throws {
+        let directory = try TemporaryDirectory()
+        var segment: Segment? = try Segment.create("a", size: 100, in: directory.objects)
+        let child = OwnedDescriptor(owning: try #require(segment).descriptor.duplicate())
+        #expect(try #require(segment).removeNameIfAlone())
+        let beside = try Segment.open(descriptor: child.descriptor)
+        #expect(beside.peers.count == 2)
+        segment = nil
+        var last: Segment? = try Segment.create("b", size: 100, in: directory.objects)
+        let other = OwnedDescriptor(owning: try #require(last).descriptor.duplicate())
+        last = nil
+        #expect(code { _ = try Segment.open("b", in: directory.objects) } == .notFound)
+        // The first is alone with it, and ends that.
+        let first = try Segment.open(descriptor: other.descriptor), second = try Segment.open(descriptor: other.descriptor)
+        #expect(first.peers.count == 2 && second.peer != first.peer)
+    }
 }

@@ -117,6 +117,7 @@ struct SegmentAccessTests {
     func environment() async throws {
         let peer = try PeerProcess("default-directory", environment: ["INTERPROCESS_DIRECTORY": directory.path.string])
         try await peer.expect("0700")
+        try await peer.expect("done")
         #expect(try directory.names() == [])
     }
 

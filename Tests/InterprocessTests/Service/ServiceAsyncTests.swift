@@ -75,6 +75,40 @@ import Testing
         #expect(client.statistics.inFlight == 0)
     }
 
+    @Test("P1 R5 a handler that goes on after its reply is not cancelled, whatever becomes of the next call in its record")
+    func afterReply() async throws {
+        let (client, server) = (try common.client(capacity: 1), try common.server(capacity: 1))
+        let mayEnd = Flag(), secondBegan = Flag(), secondEnded = Flag()
+        let wentOn = Mutex<Bool?>(nil)
+        let running = Task {
+            try await server.runCalls(concurrency: 2) { call in
+                switch call.request.image {
+                case 0:
+                    try call.reply(Thumbnail(image: 0))
+                    while !mayEnd.isRaised, !Task.isCancelled { try? await Task.sleep(for: .microseconds(100)) }
+                    wentOn.withLock { $0 = !Task.isCancelled }
+                case 1:
+                    secondBegan.raise()
+                    do { try await Task.sleep(for: watchdog) } catch { secondEnded.raise() }
+                default: try call.reply(Thumbnail(image: 2))
+                }
+            }
+        }
+        #expect(try await client.call(Resize(image: 0)).image == 0)
+        let second = Task { try await client.call(Resize(image: 1)) }
+        try await eventually("the second handler runs") { secondBegan.isRaised }
+        // It has the first one's record: who watches either is woken.
+        second.cancel()
+        await #expect(throws: CallError.cancelled) { try await second.value }
+        try await eventually("the second handler was cancelled") { secondEnded.isRaised }
+        #expect(try await client.call(Resize(image: 2)).image == 2)
+        mayEnd.raise()
+        try await eventually("the first handler has ended") { wentOn.withLock { $0 != nil } }
+        #expect(wentOn.withLock { $0 } == true)
+        server.stop()
+        try await running.value
+    }
+
     @Test("P1 R5 a server whose task is cancelled ends its calls without a reply")
     func cancelledServer() async throws {
         let (client, server) = (try common.client(), try common.server())

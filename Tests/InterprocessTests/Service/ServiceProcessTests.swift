@@ -58,6 +58,28 @@ import Testing
         #expect(client.statistics.inFlight == 0)
     }
 
+    @Test(
+        "R3 a call that its only server died with may have been done, also if there is none to send it to again", arguments: [false, true])
+    func noneIsLeft(isStreamed: Bool) async throws {
+        let client = try SoakService.client(in: directory.objects, retries: 3, whenNoServer: .fail)
+        let holding = try start("service-hold", ["silent"])
+        try await holding.expect("ready")
+        let calling = Task {
+            guard isStreamed else { return _ = try await call(client, 7) }
+            _ = try await client.stream(SoakMessage(0, 7), until: .after(watchdog)).next()
+        }
+        try await holding.expect("took 7")
+        holding.kill()
+        do {
+            try await calling.value
+            Issue.record("there was a reply")
+        } catch CallError.peerDied(let notice) {
+            #expect(notice.pid == holding.pid)
+            #expect(notice.held == .calls)
+        }
+        #expect(client.statistics.waiting == 0)
+    }
+
     @Test("R3 L3 a server whose caller is killed sees it, and a call that waited is taken by nobody")
     func clientDies() async throws {
         let client = try SoakService.client(in: directory.objects)

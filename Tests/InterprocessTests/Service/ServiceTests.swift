@@ -25,8 +25,10 @@ struct Thumbnail: Shareable, Equatable {
 
     init() throws { directory = try TemporaryDirectory() }
 
-    func client(_ policy: CallPolicy = CallPolicy(), capacity: Int = 8) throws -> Client<Resize, Thumbnail> {
-        try Client("resize", capacity: capacity, policy: policy, options: options)
+    func client(
+        _ policy: CallPolicy = CallPolicy(), capacity: Int = 8, strategy: WaitStrategy = .adaptive
+    ) throws -> Client<Resize, Thumbnail> {
+        try Client("resize", capacity: capacity, policy: policy, options: options, strategy: strategy)
     }
     func server(capacity: Int = 8) throws -> Server<Resize, Thumbnail> { try Server("resize", capacity: capacity, options: options) }
 
@@ -180,6 +182,41 @@ struct Thumbnail: Shareable, Equatable {
         #expect(throws: CallError.noServer) { try left.value() }
         #expect(patient.servers == 0)
         #expect(try server().tryTake() == nil)
+    }
+
+    @Test(
+        "R3 a call that waits for a server ends when the last one leaves, however it waits",
+        arguments: WaitStrategy.allCases, [false, true])
+    func lastServerLeaves(_ strategy: WaitStrategy, isStreamed: Bool) throws {
+        let (client, server) = (try client(CallPolicy(whenNoServer: .fail), strategy: strategy), try server())
+        let end = Deadline.after(.seconds(20))
+        let pending = try inThread {
+            try isStreamed ? client.stream(Resize(image: 1), until: end).next() : client.call(Resize(image: 1), until: end)
+        }
+        try eventuallyBlocking("it waits") { client.statistics.waiting == 1 }
+        server.stop()
+        #expect(throws: CallError.noServer) { try pending.value() }
+        #expect(client.statistics.inFlight == 0)
+    }
+
+    @Test("R3 a call that a server has taken is not taken back because there seemed to be none")
+    func takenMeanwhile() throws {
+        let (client, server) = (try client(CallPolicy(whenNoServer: .fail)), try server())
+        let core = client.core
+        var opened = try core.open(.adaptive, client.policy, until: deadline)
+        try client.write(Resize(image: 1), &opened)
+        try core.send(opened, until: deadline)
+        do {
+            let call = try must(try server.tryTake())
+            // What a client does that saw its call untaken and no server, just before this one came.
+            try core.endWithoutServer(opened, CallAttempts(client.policy))
+            let isCancelled = call.isCancelled
+            #expect(!isCancelled)
+            try call.reply(Thumbnail(image: 1))
+        }
+        let ended = try must(core.giveUp(opened))
+        #expect(ended.kind == .replied)
+        core.end(opened.index, ended)
     }
 
     @Test("R5 a streamed reply comes part by part, in order, and its server waits for a slow client", arguments: [0, 1, 10_000])

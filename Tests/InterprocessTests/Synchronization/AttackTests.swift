@@ -168,6 +168,9 @@ struct AttackTests {
         #expect(told.count == 3)
         #expect(Set(told) == expected)
         #expect(waitNow(latch) == .deadline)
+        // Another thread, which had read the count before the last two.
+        #expect(latch.newLoss(before: 1) == nil)
+        #expect(waitNow(latch) == .deadline)
     }
 
     private func waitNow(_ latch: SharedLatch) -> RendezvousError? {

@@ -52,6 +52,24 @@ extension SyncSuite {
             #expect(mine.available == 3 && stopped.available == 3)
         }
 
+        @Test("S2 L4 who is next gets permits given back by one that is stopped before it wakes")
+        func stoppedBeforeWaking() throws {
+            let watch = try HangWatch("permits of one that does not wake")
+            defer { watch.end() }
+            let mine = try scene.place.permits()
+            let permit = try mine.acquire(3)
+            let sleeper = try scene.sleeper("permits")
+            try eventuallyBlocking("it is the next") { mine.monitor.words.next.loadAcquire() != 0 }
+            try sleeper.becomesAsleep()
+            try eventuallyBlocking("the lock is free") { mine.monitor.enterFree() != nil }
+            mine.monitor.changeMine { _ in 0 }
+            mine.monitor.words.taken.storeRelease(0)
+            mine.monitor.change()
+            mine.monitor.lock.letGo()
+            try sleeper.says("got")
+            _ = consume permit
+        }
+
         @Test("S5 L4 a read and a write lock are let go while another peer is stopped in the inner lock", arguments: [false, true])
         func readWriteLock(isWriting: Bool) throws {
             let watch = try HangWatch("a lock let go beside the lock, \(isWriting)")

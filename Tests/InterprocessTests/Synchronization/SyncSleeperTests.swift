@@ -80,6 +80,16 @@ extension SyncSuite {
             #expect(line == "got" || line == "did", "\(line)")
         }
 
+        @Test("S7 L4 an event that was set by one that is stopped before it wakes: the next who sets it wakes", arguments: [false, true])
+        func setAndStopped(isAutomatic: Bool) throws {
+            let scene = try SyncScene(.named)
+            let event = try scene.place.event(isAutomatic ? .automatic : .manual)
+            let sleeper = try scene.sleeper(isAutomatic ? "event-automatic" : "event")
+            event.word.setBits(isAutomatic ? SemaphoreCore.step : SharedEvent.isSetBit)
+            try event.set()
+            try sleeper.says("got")
+        }
+
         @Test("S6 S7 L3 who waits at an event or a latch is not held up by others killed there", arguments: SyncPlace.Kind.allCases)
         func broadcast(kind: SyncPlace.Kind) throws {
             let scene = try SyncScene(kind)

@@ -171,6 +171,81 @@ struct TopicTests {
         #expect(third.message.number == 5)
     }
 
+    /// What a subscriber does with a message that it has begun anew to get again while it holds a sample of it.
+    enum Again: CaseIterable { case takes, letsFirstGo, reads, copies }
+
+    struct Large: Shareable {
+        var number: Int
+        var filling = InlineArray<100, Int>(repeating: 0)
+    }
+
+    @Test(
+        "C2 C6 a sample stays whole when its subscriber begins anew and gets the same message again",
+        arguments: Again.allCases,
+        [(SubscriptionMode.lossless, TopicPublishers.any), (.lossy, .any), (.lossless, .one), (.lossy, .one)])
+    func again(_ again: Again, _ how: (mode: SubscriptionMode, kind: TopicPublishers)) throws {
+        var subscriber = try Subscriber<Large>(to: "t", how.mode, capacity: 2, options: options(how.kind))
+        var publisher = try Publisher<Large>(to: "t", options: options(how.kind))
+        try publisher.publish(Large(number: 1))
+        var first = try must(try subscriber.take())
+        for _ in 0..<2 {
+            try subscriber.rejoin(history: .last(1))
+            switch again {
+            case .takes: try must(try subscriber.take()).release()
+            case .letsFirstGo: first = try must(try subscriber.take())
+            case .reads: #expect(try subscriber.receive { $0.number }?.get() == 1)
+            case .copies: #expect(try subscriber.receive()?.number == 1)
+            }
+        }
+        func publishMore() throws {
+            for number in 2..<40 {
+                try publisher.publish(Large(number: number), until: deadline)
+                #expect(try subscriber.receive(until: deadline)?.number == number)
+            }
+        }
+        try publishMore()
+        let number = first.message.number
+        #expect(number == 1)
+        #expect(publisher.statistics.heldPlaces == 1)
+        first.release()
+        #expect(publisher.statistics.heldPlaces == 0)
+        try publishMore()
+    }
+
+    @Test("C2 C6 a sample of a message of which another one is just being let go, in another thread, stays whole")
+    func againWhileLettingGo() throws {
+        var subscriber = try Subscriber<Int>(to: "t", .lossy, capacity: 2, options: options(.any))
+        var publisher = try Publisher<Int>(to: "t", options: options(.any))
+        final class Held: @unchecked Sendable {
+            let sample: Sample<Int>
+            init(_ sample: consuming Sample<Int>) { self.sample = sample }
+        }
+        let handed = Lock<Held?>(nil)
+        let (isOver, hasEnded) = (Flag(), Flag())
+        try startServiceThread(named: "user") {
+            while !isOver.isRaised { handed.withLock { $0 = nil } }
+            hasEnded.raise()
+        }
+        func hand() throws {
+            let held = Held(try must(try subscriber.take()))
+            handed.withLock { $0 = held }
+        }
+        for number in 0..<5_000 {
+            try publisher.publish(number)
+            try hand()
+            try subscriber.rejoin(history: .last(1))
+            let again = try must(try subscriber.take())
+            for _ in 0..<6 { try publisher.publish(-1) }
+            guard again.message == number else { throw TestFailure("message \(number) has become \(again.message)") }
+            again.release()
+            try subscriber.rejoin(history: .none)
+        }
+        isOver.raise()
+        try eventuallyBlocking("the thread has ended") { hasEnded.isRaised }
+        handed.withLock { $0 = nil }
+        #expect(publisher.statistics.heldPlaces == 0)
+    }
+
     @Test(
         "C2 C6 messages of bytes of any size, copied and in place, to lossless and lossy subscribers",
         arguments: [TopicPublishers.any, .one])

@@ -21,6 +21,7 @@ final class FanInLanes: @unchecked Sendable {
     /// One for each lane that was ever used, made when it is first looked at.
     private let cores: UnsafeMutablePointer<QueueReceiverCore>
     private var states: [LaneState]
+    let damaged = DamagedLanes()
     /// The lanes of a round.
     private var round: [Int] = []
     /// The place in the round of the lane that was last taken from.
@@ -36,8 +37,6 @@ final class FanInLanes: @unchecked Sendable {
         var isOpen = false
         /// Its sender has ended, and something was left when last looked.
         var isEnding = false
-        /// Reported to the caller, and left alone from then on.
-        var isDamaged = false
     }
 
     /// What the next thing to do is.
@@ -78,6 +77,7 @@ final class FanInLanes: @unchecked Sendable {
 
     /// The next lane that has something, or what is to be said; nil if there is nothing. O(lanes of a round).
     func next() -> Found? {
+        if let field = damaged.tellNext() { return againAfter(.damaged(field)) }
         let event = main.sleeper.event.loadAcquire()
         if event != eventSeen {
             eventSeen = event
@@ -111,7 +111,7 @@ final class FanInLanes: @unchecked Sendable {
             let laneWords = laneWords[lane]
             let role = RoleWord(word: laneWords.sender.loadSequential())
             guard role.session != 0 else { continue }
-            if states[lane].isDamaged {
+            if damaged.isTold(lane) {
                 if role.holder != nil { isDeaf = true }
                 continue
             }
@@ -160,7 +160,7 @@ final class FanInLanes: @unchecked Sendable {
                 if case .died(let notice) = end { return .failed(.peerDied(notice)) }
                 if isOut(lane) { return nil }
             case .damaged(let field):
-                states[lane].isDamaged = true
+                damaged.tell(lane)
                 return againAfter(.damaged(field))
             }
         }
@@ -175,7 +175,7 @@ final class FanInLanes: @unchecked Sendable {
             states[lane].isOpen = true
             return nil
         } catch {
-            states[lane].isDamaged = true
+            damaged.tell(lane)
             return .damaged("lane")
         }
     }

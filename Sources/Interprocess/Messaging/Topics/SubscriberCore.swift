@@ -75,6 +75,7 @@ struct SubscriberCore: @unchecked Sendable {
     mutating func rejoin(_ history: TopicHistory) throws(SubscriptionError) {
         if topic.isForeign { throw .detached }
         (gap, overtaken) = (0, 0)
+        topic.beginAnew()
         do throws(QueueDamage) {
             try join(history)
         } catch {
@@ -204,7 +205,7 @@ struct SubscriberCore: @unchecked Sendable {
     private func hold(_ place: Place) -> Bool {
         if topic.isSole { return isStill(place, topic.holds.look(place.chunk)) }
         // SYNC chunk.readers
-        topic.chunks.hold(place.chunk, slot: topic.me.slot)
+        topic.hold(place.chunk)
         if place.isProtected || topic.log.entry(cursor).loadSequential() == place.entry { return true }
         topic.letGo(place.chunk)
         return false

@@ -26,8 +26,8 @@ final class TopicCore: @unchecked Sendable {
     private let data: UnsafeMutableRawPointer
     private let stride: Int
     let table: PeerTable
-    /// Loans or samples that are out; of a topic of one publisher these are in ``holds``.
-    private let held = Atomic<Int>(0)
+    /// What is held, unless there is one publisher at a time: then it is in ``holds``.
+    private let held: HeldChunks
     /// Whether there is one publisher at a time.
     let isSole: Bool
     let holds: PeerHolds
@@ -45,6 +45,7 @@ final class TopicCore: @unchecked Sendable {
         table = segment.attachment.table
         isSole = words.shape.isSole
         holds = PeerHolds(record, count: isSole ? shape.holds : 0)
+        held = HeldChunks(words.chunks, slot: segment.peer.slot)
         // SYNC topic.fences: before this process reads or publishes anything.
         if !Barrier.isRegistered { goWithoutBarrier() }
     }
@@ -76,22 +77,33 @@ final class TopicCore: @unchecked Sendable {
     // MARK: What is held
 
     /// One more loan or sample. False: there are as many as may be.
-    func beginHolding() -> Bool {
-        if held.wrappingAdd(1, ordering: .relaxed).newValue <= shape.holds { return true }
-        endHolding()
-        return false
-    }
+    func beginHolding() -> Bool { held.begin(atMost: shape.holds) }
 
-    func endHolding() { held.wrappingSubtract(1, ordering: .relaxed) }
+    /// Of a loan, or of what was not held after all.
+    func endHolding() { held.end() }
 
     /// Gives a chunk up that was filled, or not, and is in no log.
     func giveUp(_ claim: ChunkClaim) { if chunks.free(claim.index, claim.state) { space.notifyAll() } }
 
-    /// This subscriber does not hold the chunk's message any more.
+    /// This subscriber holds the chunk's message.
+    @inline(__always)
+    func hold(_ chunk: Int) { held.hold(chunk) }
+
+    /// Of what was looked at.
     func letGo(_ chunk: Int) {
-        chunks.letGo(chunk, slot: me.slot)
+        held.letGo(chunk)
         space.notifyAll()
     }
+
+    @usableFromInline
+    func endSample(_ hold: ChunkHold) {
+        if let place = hold.place { return place.end() }
+        held.end(hold.chunk)
+        space.notifyAll()
+    }
+
+    /// Before this subscriber comes to messages again that it may hold.
+    func beginAnew() { if !isSole { held.beginAnew() } }
 
     // MARK: Sleeping publishers
 

@@ -162,11 +162,4 @@ extension TopicCore {
         if !isPublished { giveUp(claim) }
         endHolding()
     }
-
-    @usableFromInline
-    func endSample(_ hold: ChunkHold) {
-        if let place = hold.place { return place.end() }
-        letGo(hold.chunk)
-        endHolding()
-    }
 }
