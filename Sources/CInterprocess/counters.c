@@ -35,13 +35,8 @@ SAME(uid, ssi_uid);
 SAME(status, ssi_status);
 SAME(value, ssi_int);
 SAME(address, ssi_addr);
-long ipc_signalfd(int descriptor, const int *signals, size_t count) {
-  sigset_t set;
-  sigemptyset(&set);
-  for (size_t i = 0; i < count; i++)
-    if (sigaddset(&set, signals[i]) != 0) return -(long)errno;
-  return result(signalfd(descriptor, &set, SFD_CLOEXEC));
-}
+long ipc_signal_add(sigset_t *set, int signal) { return result(sigaddset(set, signal)); }
+long ipc_signalfd(int descriptor, const sigset_t *signals) { return result(signalfd(descriptor, signals, SFD_CLOEXEC)); }
 long ipc_signal_queue(int pid, int signal, int value) { return result(sigqueue(pid, signal, (union sigval){.sival_int = value})); }
 int ipc_first_real_time_signal(void) { return SIGRTMIN; }
 int ipc_last_real_time_signal(void) { return SIGRTMAX; }

@@ -37,11 +37,8 @@ long ipc_sysv_queue_get_status(int queue, ipc_sysv_queue_status *found) {
                                    .last_receiver = status.msg_lrpid};
   return done;
 }
-long ipc_sysv_queue_set_capacity(int queue, unsigned long bytes) {
-  struct msqid_ds status = {0};
-  long done = result(msgctl(queue, IPC_STAT, &status));
-  if (done < 0) return done;
-  status.msg_qbytes = bytes;
+long ipc_sysv_queue_set(int queue, ipc_sysv_access access, unsigned long capacity) {
+  struct msqid_ds status = {.msg_perm = {.uid = access.owner, .gid = access.group, .mode = access.mode}, .msg_qbytes = capacity};
   return result(msgctl(queue, IPC_SET, &status));
 }
 long ipc_sysv_queue_remove(int queue) { return result(msgctl(queue, IPC_RMID, NULL)); }
@@ -81,10 +78,8 @@ long ipc_sysv_semaphores_remove(int set) { return result(semctl(set, 0, IPC_RMID
 const int ipc_sysv_huge_pages = SHM_HUGETLB;
 long ipc_sysv_memory_get(int key, size_t size, int flags) { return result(shmget(key, size, flags)); }
 long ipc_sysv_memory_attach(int memory, int read_only, void **address) {
-  void *found = shmat(memory, NULL, read_only ? SHM_RDONLY : 0);
-  if (found == (void *)-1) return -(long)errno;
-  *address = found;
-  return 0;
+  *address = shmat(memory, NULL, read_only ? SHM_RDONLY : 0);
+  return result((long)*address);
 }
 long ipc_sysv_memory_detach(const void *address) { return result(shmdt(address)); }
 long ipc_sysv_memory_get_status(int memory, ipc_sysv_memory_status *found) {

@@ -2,6 +2,7 @@
 #ifndef INTERPROCESS_COUNTERS_H
 #define INTERPROCESS_COUNTERS_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -24,8 +25,9 @@ typedef struct ipc_signal_information {
   uint64_t pointer, user_time, system_time, address;
   uint8_t reserved[48];
 } ipc_signal_information;
-// Of `signals`, of which there are `count`; -1: a new descriptor.
-long ipc_signalfd(int descriptor, const int *signals, size_t count);
+long ipc_signal_add(sigset_t *set, int signal);
+// -1: a new descriptor.
+long ipc_signalfd(int descriptor, const sigset_t *signals);
 // To the process, with a value.
 long ipc_signal_queue(int pid, int signal, int value);
 int ipc_first_real_time_signal(void);

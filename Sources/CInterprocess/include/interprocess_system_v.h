@@ -25,7 +25,8 @@ typedef struct ipc_sysv_queue_status {
   int32_t last_sender, last_receiver;
 } ipc_sysv_queue_status;
 long ipc_sysv_queue_get_status(int queue, ipc_sysv_queue_status *found);
-long ipc_sysv_queue_set_capacity(int queue, unsigned long bytes);
+// Who may use it, and for how many bytes it has room.
+long ipc_sysv_queue_set(int queue, ipc_sysv_access access, unsigned long capacity);
 long ipc_sysv_queue_remove(int queue);
 
 // One operation on one semaphore of a set, as the kernel lays it out (struct sembuf).

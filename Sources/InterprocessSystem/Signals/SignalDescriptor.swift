@@ -30,7 +30,10 @@ public struct SignalDescriptor: DescriptorFacility, ~Copyable {
     public func replace(_ signals: [Int32]) throws(FacilityError) { _ = try Self.make(descriptor.rawValue, signals) }
 
     private static func make(_ descriptor: CInt, _ signals: [Int32]) throws(FacilityError) -> Int {
-        try Facility.signals.call("signalfd") { unsafe ipc_signalfd(descriptor, signals, signals.count) }
+        var set = sigset_t()
+        unsafe sigemptyset(&set)
+        for signal in signals { try Facility.signals.call("signalfd") { unsafe ipc_signal_add(&set, signal) } }
+        return try Facility.signals.call("signalfd") { unsafe ipc_signalfd(descriptor, &set) }
     }
 
     public var facility: Facility { .signals }

@@ -199,11 +199,13 @@ public struct SystemVMessageQueue: Sendable, Hashable {
             lastSender: found.last_sender, lastReceiver: found.last_receiver)
     }
 
-    /// Gives the queue room for so many bytes. The corresponding C function is `msgctl(IPC_SET)`.
+    /// Gives the queue room for so many bytes. The corresponding C functions are `msgctl(IPC_STAT)` and `msgctl(IPC_SET)`.
     ///
     /// - Throws: `EPERM` above ``Limits/capacity`` without privileges, or of another's queue.
     public func setCapacity(_ bytes: Int) throws(FacilityError) {
-        try call("msgctl(IPC_SET)") { ipc_sysv_queue_set_capacity(identifier, UInt(bytes)) }
+        var found = ipc_sysv_queue_status()
+        try call("msgctl(IPC_STAT)") { unsafe ipc_sysv_queue_get_status(identifier, &found) }
+        try call("msgctl(IPC_SET)") { ipc_sysv_queue_set(identifier, found.access, UInt(bytes)) }
     }
 
     private var object: String { "queue \(identifier)" }
