@@ -71,11 +71,12 @@ inline wake(r) { q=0;
   :: q==N -> break
   od; q=0 }
 
-inline change(r) { d_step { m=mark[r]; mark[r]=0;
+/* A look, then one call that adds to the mark, with its carry into the number, and wakes. */
+inline change(r) { m=mark[r]; if :: m -> d_step {
 #ifndef SAMENUMBER
-  changes[r]++
+    if :: mark[r] -> changes[r]++ :: else fi;
 #endif
-  }; d_step { if :: m -> wake(r) :: else fi; m=0 } }
+    mark[r]=1-mark[r]; wake(r) } :: else fi; m=0 }
 
 inline giveBack(r) {
 #ifdef WAKEFIRST

@@ -203,9 +203,7 @@ struct ArenaNames: Sendable {
         // Else it is not this peer's any more: a child that was forked in a constructor, or somebody wrote there who should not.
         guard record.claim.compareExchange(mine, ClaimWord.free) else { return }
         // SYNC arena.claim: whoever sets the mark after this finds the claim given back.
-        var seen = record.changes.loadSequential()
-        while !record.changes.compareExchange(seen, (seen &+ 2) & ~1) { seen = record.changes.loadSequential() }
-        if seen & 1 != 0 { unsafe Futex.wake(record.changes.rawAddress) }
+        record.changes.notifyAll()
     }
 
     /// One look for a call that waits for another's constructor. Done: it is over, in one way or the other.
@@ -218,10 +216,10 @@ struct ArenaNames: Sendable {
         }
         if isOver() { return .done(()) }
         guard call.maySleep else { return .busy }
-        let seen = wait.record.changes.setBits(1) | 1
+        let seen = wait.record.changes.prepare()
         // SYNC arena.claim: again, now that whoever gives it back sees the mark.
         if isOver() { return .done(()) }
-        return .sleep(SleepWords(event: wait.record.changes, eventSeen: seen, life: self.deaths, lifeSeen: deaths))
+        return .sleep(SleepWords(event: wait.record.changes.word, eventSeen: seen, life: self.deaths, lifeSeen: deaths))
     }
 }
 

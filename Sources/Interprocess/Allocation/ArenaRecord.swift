@@ -96,7 +96,7 @@ struct ArenaRecord: @unchecked Sendable {
     var object: SharedUInt64 { unsafe SharedUInt64(at: base + Self.objectPlace) }
     var stamp: SharedUInt64 { unsafe SharedUInt64(at: base + 16) }
     var claim: SharedUInt32 { unsafe SharedUInt32(at: base + 24) }
-    var changes: SharedUInt32 { unsafe SharedUInt32(at: base + 28) }
+    var changes: WakeWord { unsafe WakeWord(word: SharedUInt32(at: base + 28)) }
     private var typeHash: SharedUInt64 { unsafe SharedUInt64(at: base + 32) }
     private var stride: SharedUInt64 { unsafe SharedUInt64(at: base + 40) }
     private var count: SharedUInt64 { unsafe SharedUInt64(at: base + 48) }
