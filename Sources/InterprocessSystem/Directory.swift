@@ -18,6 +18,11 @@ public struct Directory: ~Copyable, Sendable {
         self.path = path
     }
 
+    /// Removes the empty directory at `path`. The corresponding C function is `rmdir`.
+    package static func remove(at path: FilePath) throws(Errno) {
+        try systemCall("rmdir") { unsafe path.withPlatformString { unsafe resultOrErrno(rmdir($0)) } }
+    }
+
     /// Makes the directory at `path`; false if there is something of that name. The corresponding C function is `mkdir`.
     public static func make(at path: FilePath, mode: FilePermissions) throws(Errno) -> Bool {
         do throws(Errno) {

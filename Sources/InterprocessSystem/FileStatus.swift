@@ -72,6 +72,13 @@ public func largestFileSize() -> Int? {
     return Int(exactly: limit.rlim_cur)
 }
 
+/// Calls `body` while files are made without the permissions of `mask`: of this whole process. The corresponding C function is `umask`.
+package func withFileCreationMask<R: ~Copyable>(_ mask: UInt32, _ body: () throws -> R) rethrows -> R {
+    let before = umask(mode_t(mask))
+    defer { umask(before) }
+    return try body()
+}
+
 extension FileDescriptor {
     /// Sets the file's size and reserves all of it, so that a full file system is an error now (`ENOSPC`) and never a bus error later.
     ///
@@ -101,6 +108,17 @@ extension FileDescriptor {
     /// Sets the permissions. The corresponding C function is `fchmod`; unlike the mode of a creation, not narrowed by the umask.
     public func setPermissions(_ permissions: FilePermissions) throws(Errno) {
         try systemCall("fchmod") { resultOrErrno(fchmod(rawValue, permissions.rawValue)) }
+    }
+
+    /// Whether readiness can be waited for by `epoll`: not for regular files. The corresponding C functions are `epoll_create1` and `epoll_ctl`.
+    package func isPollable() throws(Errno) -> Bool {
+        let epoll = OwnedDescriptor(owning: try systemCall("epoll_create1") { ipc_epoll_create() })
+        do throws(Errno) {
+            try systemCall("epoll_ctl") { ipc_epoll_change(epoll.descriptor.rawValue, ipc_epoll_add, rawValue, ipc_epoll_in, 0) }
+            return true
+        } catch .notPermitted {
+            return false
+        }
     }
 
     /// Reads `buffer.count` bytes at `offset`, or up to the end; returns how many. The corresponding C function is `pread`.

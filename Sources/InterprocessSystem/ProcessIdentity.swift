@@ -23,6 +23,15 @@ public struct ProcessIdentity: Sendable, Equatable {
             program: currentProgramName)
     }
 
+    /// Makes this process another user's, with the group of the same number and no others, for good. The corresponding C functions are `setgroups`, `setgid` and `setuid`.
+    ///
+    /// - Throws: `EPERM` without privileges.
+    package static func become(user: UInt32) throws(Errno) {
+        try systemCall("setgroups") { resultOrErrno(setgroups(0, nil)) }
+        try systemCall("setgid") { resultOrErrno(setgid(user)) }
+        try systemCall("setuid") { resultOrErrno(setuid(user)) }
+    }
+
     /// The start time of the process `pid` of this process's pid namespace; nil if there is none.
     public static func startTime(of pid: Int32) -> UInt64? { startTime(ofProcess: "\(pid)") }
 

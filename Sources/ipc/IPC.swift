@@ -18,11 +18,12 @@ struct IPC: AsyncParsableCommand {
             CommandGroup(
                 name: "Look and clean up:",
                 subcommands: [List.self, Who.self, Inspect.self, Remove.self, CollectGarbage.self, Layout.self, HandoffCommand.self]),
-            CommandGroup(name: "Measure:", subcommands: [Bench.self]),
+            CommandGroup(name: "Compare and measure:", subcommands: [Facilities.self, Bench.self]),
             CommandGroup(
                 name: "Started by others:",
                 subcommands: [
                     BenchWorker.self, BenchVictim.self, DemoSender.self, DemoReceiver.self, DemoJudge.self, DemoContestant.self,
+                    FacilityPeer.self,
                 ]),
         ])
 
@@ -69,7 +70,7 @@ struct IPC: AsyncParsableCommand {
     private static var helpCommand: String {
         let names = [
             Demo.self, Send.self, Receive.self, List.self, Who.self, Inspect.self, Remove.self, CollectGarbage.self, Layout.self,
-            HandoffCommand.self, Bench.self,
+            HandoffCommand.self, Facilities.self, Bench.self,
         ]
         .map { ($0 as any ParsableCommand.Type)._commandName }
         let first = CommandLine.arguments.dropFirst().first ?? ""

@@ -328,14 +328,15 @@ import Testing
         #expect(try directory.names() == [".file"])
     }
 
+    /// The folder of the whole package.
+    static let package = FilePath("\(#filePath)").removingLastComponent().removingLastComponent().removingLastComponent()
+
     @Test("P7 the layout's document is what the tool prints") func layout() async throws {
-        let here = FilePath("\(#filePath)").removingLastComponent()
-        let document = here.removingLastComponent().removingLastComponent().appending("Documentation").appending("Layout")
-        #expect(try await ipc(["layout", "--markdown"]).output == Run.read(document.appending("layout-7.md")))
+        #expect(try await ipc(["layout", "--markdown"]).output == Run.read(Self.package.appending("Documentation/Layout/layout-7.md")))
     }
 
     @Test("P7 the README's first programs are the example's", arguments: ["Sender", "Receiver"]) func examples(side: String) throws {
-        let root = FilePath("\(#filePath)").removingLastComponent().removingLastComponent().removingLastComponent()
+        let root = Self.package
         let program = try Run.read(root.appending("Examples/01-Queue/\(side)/\(side).swift"))
         let readme = String(decoding: try Run.read(root.appending("README.md")), as: UTF8.self)
         #expect(readme.contains("```swift\n\(String(decoding: program, as: UTF8.self))```\n"))

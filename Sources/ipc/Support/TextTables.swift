@@ -15,6 +15,7 @@ struct TextRows {
     var rows: [[String]] = []
 
     init(_ headings: Heading...) { self.headings = headings }
+    init(_ headings: [Heading]) { self.headings = headings }
 
     /// With a line under the headings for a terminal; without, for whatever else reads it.
     func text(ruled: Bool = FileDescriptor.standardOutput.isTerminal) -> String {

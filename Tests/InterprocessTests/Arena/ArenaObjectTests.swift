@@ -24,7 +24,7 @@ extension SharedArena {
     }
 
     /// Whether somebody waits until the object is constructed.
-    func isAwaited(_ name: String) throws -> Bool { try record(name).map { $0.changes.loadSequential() & 1 != 0 } ?? false }
+    func isAwaited(_ name: String) throws -> Bool { try record(name).map { $0.changes.isMarked } ?? false }
 
     var recordCount: Int {
         get throws {
