@@ -48,7 +48,7 @@ public struct MemoryMapping: ~Copyable, @unchecked Sendable {
         _ = try unsafe MemoryMapping.map(at: base + offset, size, protection, flags | MAP_FIXED, descriptor, fileOffset)
     }
 
-    private static func map(
+    static func map(
         at address: UnsafeMutableRawPointer?, _ size: Int, _ protection: CInt, _ flags: CInt, _ descriptor: CInt, _ offset: Int
     ) throws(Errno) -> UnsafeMutableRawPointer {
         var result: UnsafeMutableRawPointer?

@@ -92,14 +92,14 @@ extension SegmentFile {
         let operation = "create"
         try plan.check(operation, label)
         let made = try build(plan, nil, operation, initialize: initialize) { () throws(Errno) in
-            try MemoryFile.make(named: label, size: 0)
+            try throwingErrno { () throws(FacilityError) in try MemoryFile.make(named: label, size: 0) }
         } describeSpace: { _ in
             "the system is short of memory"
         }
-        do throws(Errno) {
+        do throws(FacilityError) {
             try MemoryFile.add([.shrink, .grow, .seal], to: made.descriptor)
         } catch {
-            throw .system(error, operation, label, "sealing its size")
+            throw .system(error.errno, operation, label, "sealing its size")
         }
         return made
     }

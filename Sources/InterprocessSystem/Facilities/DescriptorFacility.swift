@@ -26,12 +26,7 @@ extension DescriptorFacility where Self: ~Copyable {
     ///
     /// - Throws: ``FacilityError/isDeadline``, or what `ppoll` does.
     public func waitUntilReady(for interest: PolledDescriptor.Interest, until deadline: MonotonicInstant?) throws(FacilityError) {
-        let isReady: Bool
-        do throws(Errno) {
-            isReady = try descriptor.isReady(for: interest, until: deadline)
-        } catch {
-            throw FacilityError(facility, "ppoll", error)
-        }
+        let isReady = try facility.checking("ppoll") { () throws(Errno) in try descriptor.isReady(for: interest, until: deadline) }
         if !isReady { throw FacilityError(facility, "ppoll", .deadline) }
     }
 

@@ -24,9 +24,5 @@ func readNow(_ file: FileDescriptor, into buffer: inout MutableSpan<UInt8>, of f
 
 /// Whether a call would not block. The corresponding C function is `ppoll`.
 func isReadyNow(_ file: FileDescriptor, _ interest: PolledDescriptor.Interest, _ facility: Facility) throws(FacilityError) -> Bool {
-    do throws(Errno) {
-        return try file.isReady(for: interest, until: .now)
-    } catch {
-        throw FacilityError(facility, "ppoll", error)
-    }
+    try facility.checking("ppoll") { () throws(Errno) in try file.isReady(for: interest, until: .now) }
 }

@@ -35,4 +35,14 @@ public struct Facility: Sendable, Hashable, CustomStringConvertible {
             throw FacilityError(self, name, error, object: object)
         }
     }
+
+    /// Does what fails by an errno alone, as an operation of this facility.
+    @discardableResult
+    func checking<R: ~Copyable>(_ name: SystemCallName, on object: String = "", _ body: () throws(Errno) -> R) throws(FacilityError) -> R {
+        do throws(Errno) {
+            return try body()
+        } catch {
+            throw FacilityError(self, name, error, object: object)
+        }
+    }
 }

@@ -38,6 +38,15 @@ public struct FacilityError: Error, Sendable, Equatable, CustomStringConvertible
     }
 }
 
+/// Does what fails by a ``FacilityError`` for a caller that has words of its own for the errno.
+package func throwingErrno<R: ~Copyable>(_ body: () throws(FacilityError) -> R) throws(Errno) -> R {
+    do throws(FacilityError) {
+        return try body()
+    } catch {
+        throw error.errno
+    }
+}
+
 extension Errno {
     /// `ETIMEDOUT`, which ``Errno/timedOut`` is not on Linux.
     static let deadline = Errno(rawValue: Glibc.ETIMEDOUT)

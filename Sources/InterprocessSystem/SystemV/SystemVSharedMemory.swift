@@ -103,7 +103,7 @@ public struct SystemVSharedMemory: Sendable, Hashable {
     }
 
     /// The memory at this process's addresses; detached when the value ends. The corresponding C function is `shmdt`.
-    public struct Attachment: ~Copyable, Sendable {
+    public struct Attachment: MutableMappedMemory, ~Copyable {
         private let range: Range
         init(_ range: consuming Range) { self.range = range }
 
@@ -116,7 +116,7 @@ public struct SystemVSharedMemory: Sendable, Hashable {
     }
 
     /// The memory at this process's addresses, to be read only; detached when the value ends. The corresponding C function is `shmdt`.
-    public struct ReadOnlyAttachment: ~Copyable, Sendable {
+    public struct ReadOnlyAttachment: MappedMemory, ~Copyable {
         private let range: Range
         init(_ range: consuming Range) { self.range = range }
 
