@@ -7,5 +7,6 @@
 #include "interprocess_memory.h"
 #include "interprocess_system.h"
 #include "interprocess_system_v.h"
+#include "interprocess_transfer.h"
 
 #endif
