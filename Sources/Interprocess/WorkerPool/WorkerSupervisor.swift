@@ -168,7 +168,7 @@ final class WorkerSupervisor: Sendable {
             let child = try program.start(member.number, lifeline)
             let pid = child.pid
             member.child = consume child
-            member.descriptor = try ProcessDescriptor(opening: pid)
+            member.descriptor = try throwingErrno { () throws(FacilityError) in try ProcessDescriptor(opening: pid) }
             tell(member, pid, .started)
         } catch {
             // A process that cannot be watched is none.

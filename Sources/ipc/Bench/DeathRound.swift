@@ -44,6 +44,8 @@ struct DeathRound: ~Copyable {
         return noticed.nanoseconds(since: killed.time)
     }
 
+    private func blockOnProcess() throws -> Bool { try ProcessDescriptor(opening: child.pid).wait(until: .after(.seconds(30))) }
+
     private mutating func waitForDeath() async throws -> MonotonicInstant {
         switch kind {
         case .interprocess:
@@ -55,8 +57,7 @@ struct DeathRound: ~Copyable {
                 return .now
             }
         case .pidfd:
-            let process = try ProcessDescriptor(opening: child.pid)
-            if try process.wait(until: MonotonicInstant.now.advanced(by: .seconds(30))) { return .now }
+            if try blockOnProcess() { return .now }
         case .unixStream:
             var byte: UInt8 = 0
             let count = try unsafe withUnsafeMutableBytes(of: &byte) { buffer in try unsafe socket.descriptor.read(into: buffer) }

@@ -78,7 +78,7 @@ struct UnixStreamTests {
         let process = try stream.peerProcess()
         #expect(try !process.hasEnded())
         try process.send(signal: Signal.kill)
-        #expect(try process.wait(until: .after(watchdog)))
+        #expect(try await process.wait(until: .after(watchdog)))
         #expect(isClosedByExec(process.descriptor))
     }
 
