@@ -134,7 +134,7 @@ long ipc_epoll_wait(int epoll, ipc_epoll_event *events, int count, const void *t
 _Static_assert(sizeof(ipc_epoll_event) == sizeof(struct epoll_event), "struct epoll_event");
 const int ipc_epoll_add = EPOLL_CTL_ADD, ipc_epoll_modify = EPOLL_CTL_MOD, ipc_epoll_delete = EPOLL_CTL_DEL;
 const uint32_t ipc_epoll_in = EPOLLIN, ipc_epoll_out = EPOLLOUT, ipc_epoll_ended = EPOLLERR | EPOLLHUP, ipc_epoll_once = EPOLLONESHOT;
-long ipc_socket(int type) { return result(socket(AF_UNIX, type | SOCK_CLOEXEC, 0)); }
+long ipc_socket(int family, int type) { return result(socket(family, type | SOCK_CLOEXEC, 0)); }
 long ipc_socket_pair(int type, int ends[2]) { return result(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends)); }
 long ipc_bind(int socket, const void *address, size_t size) { return result(bind(socket, address, (socklen_t)size)); }
 long ipc_connect(int socket, const void *address, size_t size) { return result(connect(socket, address, (socklen_t)size)); }

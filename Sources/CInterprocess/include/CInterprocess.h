@@ -5,6 +5,7 @@
 #include "interprocess_counters.h"
 #include "interprocess_layout.h"
 #include "interprocess_memory.h"
+#include "interprocess_network.h"
 #include "interprocess_system.h"
 #include "interprocess_system_v.h"
 #include "interprocess_transfer.h"

@@ -97,7 +97,7 @@ long ipc_epoll_create(void);
 long ipc_epoll_change(int epoll, int operation, int descriptor, uint32_t events, uint64_t data);
 long ipc_epoll_wait(int epoll, ipc_epoll_event *events, int count, const void *relative_timespec_or_null);
 
-// Unix sockets. All are close-on-exec, and none sends SIGPIPE.
+// Sockets. All are close-on-exec, and none sends SIGPIPE.
 typedef struct ipc_message {
   void *bytes;
   size_t count;
@@ -113,7 +113,7 @@ typedef struct ipc_credentials {
   int32_t pid;
   uint32_t user, group;
 } ipc_credentials;
-long ipc_socket(int type);
+long ipc_socket(int family, int type);
 long ipc_socket_pair(int type, int ends[2]);
 long ipc_bind(int socket, const void *address, size_t size);
 long ipc_connect(int socket, const void *address, size_t size);

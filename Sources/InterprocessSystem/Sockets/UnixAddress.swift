@@ -2,11 +2,14 @@ import Glibc
 public import SystemPackage
 
 /// Where a unix socket is found.
-public enum UnixAddress: Sendable, Hashable, CustomStringConvertible {
+public enum UnixAddress: SocketAddress {
     /// A path. The socket's file stays when its owner ends, and nobody answers there: ``remove()`` it.
     case path(FilePath)
     /// A name without a file, in the kernel's own table for the network namespace; it is free again when its owner ends. Any user may connect.
     case abstract(String)
+
+    static var family: CInt { CInt(AF_UNIX) }
+    public var family: Int32 { Self.family }
 
     /// The most bytes of a path or a name.
     public static var largestByteCount: Int { 107 }
@@ -25,7 +28,7 @@ public enum UnixAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Calls `body` with the address as the kernel takes it: `sockaddr_un`.
-    func withBytes<R>(
+    public func withBytes<R>(
         _ facility: Facility, _ operation: SystemCallName, _ body: (UnsafeRawPointer, Int) throws(FacilityError) -> R
     ) throws(FacilityError) -> R {
         var name: [UInt8]
@@ -43,13 +46,13 @@ public enum UnixAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// The address that the kernel has written; nil for a socket without one.
-    init?(_ bytes: UnsafeRawBufferPointer) {
+    public static func reported(_ bytes: UnsafeRawBufferPointer) -> UnixAddress? {
         guard bytes.count > 2 else { return nil }
         let name = unsafe bytes[2...]
-        if unsafe name.first == 0 {
-            self = .abstract(unsafe String(decoding: name.dropFirst(), as: UTF8.self))
+        return if unsafe name.first == 0 {
+            .abstract(unsafe String(decoding: name.dropFirst(), as: UTF8.self))
         } else {
-            self = .path(FilePath(unsafe String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)))
+            .path(FilePath(unsafe String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)))
         }
     }
 }

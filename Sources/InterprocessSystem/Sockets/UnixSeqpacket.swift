@@ -6,8 +6,9 @@ public import SystemPackage
 /// socket's buffer cannot be sent (`EMSGSIZE`). An empty message cannot be told from the end.
 ///
 /// **Death** Of the other side: what it has sent is received first, then 0, the end; sending is ``FacilityError/isOtherSideGone``.
-public struct UnixSeqpacket: UnixMessageSocket, ~Copyable {
-    public static var kind: UnixSocketKind { .seqpacket }
+public struct UnixSeqpacket: UnixSocket, MessageSocket, ~Copyable {
+    public static var kind: SocketKind { .seqpacket }
+    public static var facility: Facility { .unixSeqpacket }
     private let owned: OwnedDescriptor
 
     public init(owning descriptor: FileDescriptor) { owned = OwnedDescriptor(owning: descriptor) }

@@ -101,6 +101,10 @@ func blockingWait<D: DescriptorFacility & ~Copyable>(_ end: borrowing D) throws(
     try end.waitUntilReady(for: .writing, until: .after(watchdog))
 }
 
+func waitToRead<D: DescriptorFacility & ~Copyable>(_ end: borrowing D) throws(FacilityError) {
+    try end.waitUntilReady(for: .reading, until: .after(watchdog))
+}
+
 extension Pipe {
     /// The reading end; the other one is a child's now.
     consuming func keepReading() throws -> PipeReader {
@@ -114,5 +118,21 @@ extension Pipe {
         let ends = release()
         try ends.reading.close()
         return PipeWriter(owning: ends.writing)
+    }
+}
+
+/// Writes until nothing goes any more for a while; returns how many bytes went.
+func fill<W: ByteWriting & ~Copyable>(_ end: borrowing W, _ part: [UInt8]) throws(FacilityError) -> Int {
+    var sent = 0
+    while true {
+        do throws(FacilityError) {
+            try blockingWrite(end, part, until: after(milliseconds: 300))
+            sent += part.count
+        } catch let error where error.isDeadline {
+            sent += error.transferred
+            // Room that was not enough to be told of.
+            while let count = try end.tryWrite(part.span) { sent += count }
+            return sent
+        }
     }
 }

@@ -53,10 +53,7 @@ struct UnixMessageTests {
         try mine.send(Array("a".utf8).span, to: path("theirs"))
         #expect(try mine.trySend([UInt8]().span, to: path("theirs")))
         #expect(text(try blockingReceive(mine, 9)) == "a!")
-        var bytes = [UInt8](repeating: 0, count: 9)
-        var span = bytes.mutableSpan
-        let (count, sender) = try mine.receiveWithSender(into: &span)
-        #expect(count == 1 && sender == path("theirs"))
+        #expect(try blockingReceiveWithSender(mine, 9) == Received(bytes: [33], sender: path("theirs")))
         let connected = try UnixDatagram.connect(to: path("theirs"))
         try await connected.send([7].span)
         python.kill()

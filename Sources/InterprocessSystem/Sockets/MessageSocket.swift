@@ -1,13 +1,13 @@
 import CInterprocess
 
-/// A unix socket that keeps messages apart: datagram and seqpacket.
-public protocol UnixMessageSocket: UnixSocket, MessageChannel, ~Copyable {}
+/// A socket that keeps messages apart: datagram and seqpacket.
+public protocol MessageSocket: Socket, MessageChannel, ~Copyable {}
 
-extension UnixMessageSocket where Self: ~Copyable {
+extension MessageSocket where Self: ~Copyable {
     /// Sends a message to the other side, or to the address to which a datagram socket is connected. The corresponding C function is `send`.
     ///
-    /// - Throws: `EMSGSIZE` if it is larger than the socket's buffer, and, after the death of the other side, of a seqpacket socket ``FacilityError/isOtherSideGone``, of a datagram socket
-    ///   `ECONNREFUSED`.
+    /// - Throws: `EMSGSIZE` if it is larger than the socket's buffer, or than a datagram of the network, and, after the death of the other side, of a seqpacket socket
+    ///   ``FacilityError/isOtherSideGone``, of a datagram socket `ECONNREFUSED`.
     public func send(_ message: Span<UInt8>) throws(FacilityError) { _ = waited(try send(message, flags: 0)) }
 
     /// Sends a message; false if there is no room. Does not wait. The corresponding C function is `send(MSG_DONTWAIT)`.
