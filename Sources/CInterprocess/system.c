@@ -244,6 +244,7 @@ const int ipc_futex_op_set = FUTEX_OP_SET, ipc_futex_op_add = FUTEX_OP_ADD, ipc_
 _Thread_local ipc_held_lock *ipc_thread_held_locks;
 
 int ipc_at_fork_child(void (*child)(void)) { return pthread_atfork(NULL, NULL, child); }
+const int ipc_spawn_new_session = POSIX_SPAWN_SETSID;
 int ipc_spawn_close_from(void *actions, int first) { return posix_spawn_file_actions_addclosefrom_np(actions, first); }
 void *ipc_map_failed(void) { return MAP_FAILED; }
 char **ipc_environment(void) {

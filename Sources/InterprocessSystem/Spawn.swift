@@ -25,8 +25,11 @@ public struct ChildProcess: ~Copyable, Sendable {
     ///   - arguments: what follows the program's name.
     ///   - descriptors: (ours, the child's number). Standard input, output and error are inherited unless they are named here.
     ///   - environment: changes to this process's environment.
+    ///   - terminal: the path of a terminal that becomes standard input, output and error of the child, unless they are named in `descriptors`, and the controlling
+    ///     terminal of a session that begins with it. See ``Pseudoterminal``.
     public init(
-        starting path: FilePath, arguments: [String], descriptors: [(FileDescriptor, CInt)] = [], environment: [String: String] = [:]
+        starting path: FilePath, arguments: [String], descriptors: [(FileDescriptor, CInt)] = [], environment: [String: String] = [:],
+        terminal: FilePath? = nil
     ) throws(Errno) {
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
@@ -37,7 +40,8 @@ public struct ChildProcess: ~Copyable, Sendable {
         unsafe sigfillset(&all)
         unsafe posix_spawnattr_setsigmask(&attributes, &none)
         unsafe posix_spawnattr_setsigdefault(&attributes, &all)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        let session = terminal == nil ? 0 : ipc_spawn_new_session
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | session))
 
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
@@ -46,6 +50,11 @@ public struct ChildProcess: ~Copyable, Sendable {
         let free = (descriptors.map { max($0.0.rawValue, $0.1) }.max() ?? 2) + 1
         for (index, (ours, _)) in descriptors.enumerated() {
             unsafe posix_spawn_file_actions_adddup2(&actions, ours.rawValue, free + CInt(index))
+        }
+        if let terminal {
+            // The first terminal that the leader of a session opens becomes its controlling one.
+            unsafe terminal.withPlatformString { _ = unsafe posix_spawn_file_actions_addopen(&actions, 0, $0, O_RDWR, 0) }
+            for number in [1, 2] as [CInt] { unsafe posix_spawn_file_actions_adddup2(&actions, 0, number) }
         }
         for (index, (_, theirs)) in descriptors.enumerated() {
             unsafe posix_spawn_file_actions_adddup2(&actions, free + CInt(index), theirs)

@@ -9,5 +9,6 @@
 #include "interprocess_system.h"
 #include "interprocess_system_v.h"
 #include "interprocess_transfer.h"
+#include "interprocess_terminal.h"
 
 #endif

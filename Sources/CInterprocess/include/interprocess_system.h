@@ -174,6 +174,7 @@ extern const int ipc_ofd_setlk, ipc_ofd_setlkw, ipc_ofd_getlk, ipc_record_setlk,
 
 // Calls `child` in the child of every fork(2), after the C library's own handlers. Returns 0 or an errno.
 int ipc_at_fork_child(void (*child)(void));
+extern const int ipc_spawn_new_session;
 // The child of posix_spawn closes every descriptor from `first` on. Returns 0 or an errno.
 int ipc_spawn_close_from(void *posix_spawn_file_actions, int first);
 void *ipc_map_failed(void);

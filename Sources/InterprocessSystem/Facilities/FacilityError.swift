@@ -26,7 +26,10 @@ public struct FacilityError: Error, Sendable, Equatable, CustomStringConvertible
     public var isCancelled: Bool { errno == .canceled }
 
     /// The other side has closed its end, or has died: the kernel does not tell which.
-    public var isOtherSideGone: Bool { [.brokenPipe, .connectionReset, .socketNotConnected].contains(errno) }
+    public var isOtherSideGone: Bool {
+        [.brokenPipe, .connectionReset, .socketNotConnected].contains(errno)
+            || errno == .ioError && operation != "read" && facility == .terminal
+    }
 
     /// What to do, in one sentence.
     public var advice: String { facility.advice(operation, errno) ?? errno.commonAdvice }
