@@ -1,5 +1,6 @@
 import Glibc
 import InterprocessSystem
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -192,6 +193,52 @@ struct TcpTests {
         try blockingWrite(first, [5])
         #expect(try blockingRead(accepted, 9) == [5])
         #expect(try await waiting.value == address)
+    }
+
+    private final class Flag: Sendable { let isOver = Atomic(false) }
+
+    /// Runs `body` while a signal comes to this thread again and again.
+    private func interrupting<R>(_ body: () throws -> R) throws -> R {
+        let (thread, flag, end) = (pthread_self(), Flag(), Flag())
+        try startServiceThread(named: "test") {
+            while !flag.isOver.load(ordering: .acquiring) {
+                pthread_kill(thread, SIGUSR2)
+                sleepThread(for: .milliseconds(2))
+            }
+            end.isOver.store(true, ordering: .releasing)
+        }
+        defer {
+            flag.isOver.store(true, ordering: .releasing)
+            try? eventuallyBlocking("the last signal") { end.isOver.load(ordering: .acquiring) }
+        }
+        return try body()
+    }
+
+    @Test("K1 signals that interrupt connecting neither end it nor put its deadline off")
+    func interruptedConnecting() throws {
+        let before = signal(SIGUSR2) { _ in }
+        defer { _ = signal(SIGUSR2, before) }
+        let listener = try TcpListener.create(at: .here(), backlog: 1)
+        let address = try listener.localAddress()
+        let first = try TcpStream.connect(to: address)
+        let second = try TcpStream.connect(to: address)
+        let late = try interrupting {
+            #expect(throws: FacilityError.self) { _ = try TcpStream.connect(to: address, until: after(milliseconds: 100)) }
+        }
+        #expect(late?.isDeadline == true)
+        // Somebody accepts while it waits.
+        let connected = try interrupting {
+            let descriptor = listener.descriptor
+            try startServiceThread(named: "test") {
+                sleepThread(for: .milliseconds(20))
+                let other = TcpListener(owning: descriptor)
+                _ = try? other.accept()
+                _ = other.release()
+            }
+            return try TcpStream.connect(to: address, until: .after(watchdog)).peerAddress()
+        }
+        #expect(connected == address)
+        _ = (first.descriptor, second.descriptor)
     }
 
     @Test("K1 a port is one listener's, and free for the next although connections linger")
