@@ -42,13 +42,26 @@ extension [PolledDescriptor] {
     ///
     /// - Parameter deadline: nil waits for ever.
     public mutating func poll(until deadline: MonotonicInstant?) throws(Errno) {
-        var items = map { pollItem($0.descriptor, $0.interest) }
+        // One item for each descriptor: the kernel refuses more than the process may have descriptors.
+        var items: [pollfd] = []
+        var places: [CInt: Int] = [:]
+        for one in self {
+            let item = pollItem(one.descriptor, one.interest)
+            if let place = places[item.fd] {
+                items[place].events |= item.events
+            } else {
+                places[item.fd] = items.count
+                items.append(item)
+            }
+        }
         while unsafe try pollOnce(&items, items.count, until: deadline) == 0 {
             if let deadline, deadline <= .now { break }
         }
-        for (index, item) in items.enumerated() {
+        for index in indices {
             // An error or a hang-up is what the next call says, so that it does not block.
-            self[index].state = item.revents == 0 ? .idle : item.revents & Int16(POLLNVAL) != 0 ? .notOpen : .ready
+            let other = self[index].interest == .reading ? POLLOUT : POLLIN
+            let found = places[self[index].descriptor.rawValue].map { items[$0].revents & ~Int16(other) } ?? 0
+            self[index].state = found == 0 ? .idle : found & Int16(POLLNVAL) != 0 ? .notOpen : .ready
         }
     }
 }

@@ -4,10 +4,13 @@
 public struct Delivery<Element: Shareable>: ~Copyable, Sendable {
     private let claim: DeliveryClaim
 
-    init(_ core: SharedQueueCore, _ taken: SharedQueueCore.Taken) { claim = DeliveryClaim(core, taken) }
+    /// The message: a copy, so that it stays the same also when the time to acknowledge it has passed, and another has its place.
+    public let message: Element
 
-    /// The message, where it stands.
-    public var message: Element { unsafe claim.taken.bytes.load(as: Element.self) }
+    init(_ core: SharedQueueCore, _ taken: SharedQueueCore.Taken, _ message: Element) {
+        claim = DeliveryClaim(core, taken)
+        self.message = message
+    }
 
     /// How often it has been delivered, this time included.
     public var count: Int { claim.taken.state.deliveries }
@@ -38,6 +41,9 @@ public struct ByteDelivery: ~Copyable, Sendable {
     }
 
     /// Calls `body` with the message's bytes, where they stand.
+    ///
+    /// When more time than ``SharedQueueOptions/acknowledgeWithin`` has passed, these may be another message's, and change while they are read: ``acknowledge()`` says so then. What must not be
+    /// done with other bytes, do with a copy, or after that.
     public func withBytes<R: ~Copyable, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
         try body(unsafe RawSpan(_unsafeStart: claim.taken.bytes, byteCount: byteCount))
     }

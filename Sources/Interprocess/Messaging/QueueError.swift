@@ -66,6 +66,8 @@ public enum ReceiveError: Error, Sendable, Equatable, CustomStringConvertible {
     case detached
     /// The field of this name in the shared memory is impossible: somebody wrote there who should not.
     case damaged(String)
+    /// Of a shared queue, read in place: the time to acknowledge had passed before it was read. The message comes again.
+    case tooLate
 
     public var description: String {
         switch self {
@@ -75,6 +77,7 @@ public enum ReceiveError: Error, Sendable, Equatable, CustomStringConvertible {
         case .cancelled: "the task was cancelled"
         case .detached: "this process was forked from the one that opened the queue; open it anew in the child"
         case .damaged(let field): "the queue is damaged (field '\(field)'); remove it and create it anew"
+        case .tooLate: "\(AcknowledgementError.tooLate)"
         }
     }
 }

@@ -177,20 +177,21 @@ public final class SharedByteQueue: AnySharedQueue, @unchecked Sendable {
     ///
     /// When `body` returns, the message is acknowledged; when it throws, it comes again, and the error comes out of the result.
     ///
-    /// - Throws: ``ReceiveError`` `deadline`, `detached`, `damaged`.
+    /// - Throws: ``ReceiveError`` `deadline`, `detached`, `damaged`; `tooLate` if `body` took longer than ``SharedQueueOptions/acknowledgeWithin``: the message comes again, and what `body` has read may have been another's.
     public func receive<R, E: Error>(
         until deadline: Deadline = .never, _ body: (RawSpan) throws(E) -> R
     ) throws(ReceiveError) -> Result<R, E>? {
         guard let taken = try received(core.take(strategy, until: deadline)) else { return nil }
         let span = try bytes(of: taken)
+        let result: R
         do throws(E) {
-            let result = try body(span)
-            _ = core.done(taken)
-            return .success(result)
+            result = try body(span)
         } catch {
             core.giveBack(taken)
             return .failure(error)
         }
+        guard core.done(taken) else { throw core.segment.attachment.isForeign ? .detached : .tooLate }
+        return .success(result)
     }
 
     /// Takes the next message, which stays this process's until it is acknowledged; waits until there is one, or until `deadline`. Nil when the queue is finished and

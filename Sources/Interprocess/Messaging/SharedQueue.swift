@@ -137,33 +137,47 @@ public final class SharedQueue<Element: Shareable>: AnySharedQueue, @unchecked S
     ///
     /// - Throws: ``ReceiveError`` `deadline`, `detached`, `damaged`.
     public func take(until deadline: Deadline = .never) throws(ReceiveError) -> Delivery<Element>? {
-        try deliver(core.take(strategy, until: deadline))
+        while true {
+            guard let taken = try received(core.take(strategy, until: deadline)) else { return nil }
+            if let message = held(taken) { return Delivery(core, taken, message) }
+        }
     }
 
     /// As ``take(until:)``, and suspends instead of blocking.
     ///
     /// - Throws: ``ReceiveError`` `cancelled`, or what the blocking form throws.
     public func take(until deadline: Deadline = .never) async throws(ReceiveError) -> Delivery<Element>? {
-        try deliver(await core.take(until: deadline))
+        while true {
+            guard let taken = try received(await core.take(until: deadline)) else { return nil }
+            if let message = held(taken) { return Delivery(core, taken, message) }
+        }
     }
 
     /// Takes the next message if there is one now. O(1), never blocks.
     ///
     /// - Throws: ``ReceiveError`` `closed` when the queue is finished and nothing is left; `detached`, `damaged`.
     public func tryTake() throws(ReceiveError) -> Delivery<Element>? {
-        guard let taking = core.tryTake() else { return nil }
-        guard let delivery = try deliver(taking) else { throw .closed }
-        return delivery
+        while let taking = core.tryTake() {
+            guard let taken = try received(taking) else { throw .closed }
+            if let message = held(taken) { return Delivery(core, taken, message) }
+        }
+        return nil
     }
 
-    private func deliver(_ taking: SharedQueueCore.Taking) throws(ReceiveError) -> Delivery<Element>? {
-        guard let taken = try received(taking) else { return nil }
-        return Delivery(core, taken)
+    /// A copy of a message that stays this process's for now. Nil: copying took so long that it went to somebody else.
+    private func held(_ taken: SharedQueueCore.Taken) -> Element? {
+        let message = unsafe taken.bytes.load(as: Element.self)
+        return core.stillHolds(taken) ? message : nil
     }
 
     /// Takes a message that was delivered as often as ``SharedQueueOptions/deliveryLimit`` allows and never acknowledged; nil if there is none. Acknowledge it to be
     /// rid of it. O(capacity), never blocks.
-    public func takeDeadLetter() -> Delivery<Element>? { core.takeDeadLetter().map { taken in Delivery(core, taken) } }
+    public func takeDeadLetter() -> Delivery<Element>? {
+        while let taken = core.takeDeadLetter() {
+            if let message = held(taken) { return Delivery(core, taken, message) }
+        }
+        return nil
+    }
 
     /// The messages as a sequence, received one by one; any number of tasks may go through it at once.
     public func messages() -> SharedQueueMessages<Element> { SharedQueueMessages(queue: self) }

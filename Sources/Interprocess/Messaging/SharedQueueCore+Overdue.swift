@@ -17,6 +17,7 @@ extension SharedQueueCore {
     /// The next message, for a call that does not wait.
     @usableFromInline
     func tryTake() -> Taking? {
+        if isStopped.load(ordering: .relaxed) { return .finished }
         if let found = takeNow() { return found }
         return returnOverdueNowAndThen() ? takeNow() : nil
     }
@@ -47,6 +48,14 @@ extension SharedQueueCore {
             if due <= now { giveBack(slot, state) } else { next = min(next ?? due, due) }
         }
         return next.map { MonotonicInstant(nanoseconds: $0) }
+    }
+
+    /// Whether a message that this process took is still its own: with all that was read of it before.
+    func stillHolds(_ taken: Taken) -> Bool {
+        // Of one that lives, only the time to acknowledge takes a message away.
+        guard shape.acknowledgeNanoseconds > 0 else { return true }
+        fullFence()
+        return slots.current(taken.slot) == taken.state
     }
 
     /// Since when who has the message has it, or at least since when that is known.

@@ -13,7 +13,10 @@ extension SharedQueueCore {
         if hasMessage { return .done(true) }
         var sleep = SleepWords(event: items.word, eventSeen: seen, life: table.deaths, lifeSeen: deaths)
         if shape.acknowledgeNanoseconds > 0 {
-            sleep.lookAgain = returnOverdue()
+            // Before the look: what others take while this one sleeps is due later.
+            let now = MonotonicInstant.now.nanoseconds
+            let last = MonotonicInstant(nanoseconds: now).advanced(by: .nanoseconds(Int64(clamping: shape.acknowledgeNanoseconds)))
+            sleep.lookAgain = returnOverdue(at: now) ?? last
             if hasMessage { return .done(true) }
         }
         return .sleep(sleep)

@@ -18,7 +18,7 @@ public struct SharedQueueOptions: Sendable {
     public var priorities: Int
     /// After how many deliveries without acknowledgement a message is a dead letter, which ``SharedQueue/takeDeadLetter()`` gets and nobody else, 1 to 254; 0: after 255.
     public var deliveryLimit: Int
-    /// How long a receiver may have a message before another one gets it; nil: as long as it lives. Where no other one sleeps, it may be an eighth longer.
+    /// How long a receiver may have a message before another one gets it; nil: as long as it lives. Where no other one sleeps, it may be an eighth longer. One that sleeps looks once in this time.
     public var acknowledgeWithin: Duration?
 
     public init(

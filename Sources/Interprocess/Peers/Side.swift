@@ -90,8 +90,11 @@ class Side: @unchecked Sendable {
     ///
     /// - Throws: the living holder, if somebody else has been quicker.
     final func rejoin() throws(RoleHeld) {
+        sleeper.giveUp()
         mine.close(role)
+        defer { sleeper.wakeOwn() }
         (before, role) = try mine.join(segment.peer, segment.attachment.table, isFinal: isFinal)
+        sleeper.takeAgain()
         announce()
     }
 
@@ -115,6 +118,7 @@ class Side: @unchecked Sendable {
     /// Gives the role up; the other side is told.
     final func close() {
         guard !isDetached, !isBorrowed else { return }
+        sleeper.giveUp()
         mine.close(role)
         sleeper.wakeOwn()
     }

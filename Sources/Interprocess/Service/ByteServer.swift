@@ -61,8 +61,9 @@ public final class ByteServer: AnyServer, @unchecked Sendable {
     ///
     /// - Throws: ``ServeError`` `noSpace`, after the caller was told; `detached`, `damaged`.
     public func serve(_ body: (RawSpan) throws -> [UInt8]) throws(ServeError) {
-        while let call = try take() {
+        while true {
             do throws(ServeError) {
+                guard let call = try take() else { return }
                 let reply: [UInt8]
                 do {
                     reply = try call.withRequest(body)
@@ -73,7 +74,7 @@ public final class ByteServer: AnyServer, @unchecked Sendable {
                 }
                 try call.reply(reply)
             } catch {
-                if error != .callerGone { throw error }
+                if error.concernsAll { throw error }
             }
         }
     }
@@ -95,7 +96,7 @@ public struct ByteServerCall: ~Copyable, @unchecked Sendable {
         do throws(QueueDamage) {
             unsafe request = UnsafeRawBufferPointer(try call.core.requestBytes(call.index))
         } catch {
-            throw call.core.serveFailure(error.field)
+            throw call.core.callServeFailure(error.field)
         }
         self.call = call
     }

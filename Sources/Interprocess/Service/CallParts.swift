@@ -30,11 +30,11 @@ extension ServiceCore {
     /// Where the next part of `length` bytes is to be written, if there is room.
     private func partNow(_ index: Int, _ mine: CallState, _ length: Int) -> PartRoom? {
         if isAbandoned(index, mine) {
-            return .failed(records.current(index) == mine.abandoned() ? .callerGone : serveFailure("state"))
+            return .failed(records.current(index) == mine.abandoned() ? .callerGone : callServeFailure("state"))
         }
         let window = shape.replySize
         let (written, read) = (records.written(index).loadRelaxed(), records.read(index).loadAcquire())
-        guard read <= written, written - read <= UInt64(window), written % 8 == 0 else { return .failed(serveFailure("read")) }
+        guard read <= written, written - read <= UInt64(window), written % 8 == 0 else { return .failed(callServeFailure("read")) }
         var place = Int(written % UInt64(window))
         var free = window - Int(written - read)
         let need = PartHeader.room(length)

@@ -29,10 +29,16 @@ extension Server {
     public func runCalls(
         concurrency: Int = 1, _ body: @escaping @Sendable (consuming ServerCall<Request, Reply>) async throws -> Void
     ) async throws(ServeError) {
-        try await runLoop(concurrency) { () async throws(ServeError) -> HeldCall<ServerCall<Request, Reply>>? in
-            guard let call = try await take() else { return nil }
+        @Sendable func held(_ call: consuming ServerCall<Request, Reply>) -> HeldCall<ServerCall<Request, Reply>> {
             let watched = (call.call.index, call.call.state)
             return HeldCall(call, core, watched, body)
+        }
+        try await runLoop(concurrency) { () throws(ServeError) -> HeldCall<ServerCall<Request, Reply>>? in
+            guard let call = try self.tryTake() else { return nil }
+            return held(call)
+        } next: { () async throws(ServeError) -> HeldCall<ServerCall<Request, Reply>>? in
+            guard let call = try await self.take() else { return nil }
+            return held(call)
         }
     }
 }
@@ -65,17 +71,24 @@ extension ByteServer {
     public func runCalls(
         concurrency: Int = 1, _ body: @escaping @Sendable (consuming ByteServerCall) async throws -> Void
     ) async throws(ServeError) {
-        try await runLoop(concurrency) { () async throws(ServeError) -> HeldCall<ByteServerCall>? in
-            guard let call = try await take() else { return nil }
+        @Sendable func held(_ call: consuming ByteServerCall) -> HeldCall<ByteServerCall> {
             let watched = (call.index, call.state)
             return HeldCall(call, core, watched, body)
+        }
+        try await runLoop(concurrency) { () throws(ServeError) -> HeldCall<ByteServerCall>? in
+            guard let call = try self.tryTake() else { return nil }
+            return held(call)
+        } next: { () async throws(ServeError) -> HeldCall<ByteServerCall>? in
+            guard let call = try await self.take() else { return nil }
+            return held(call)
         }
     }
 }
 
 extension AnyServer {
     fileprivate func runLoop<Call: ~Copyable & Sendable>(
-        _ concurrency: Int, _ next: () async throws(ServeError) -> HeldCall<Call>?
+        _ concurrency: Int, _ nextNow: () throws(ServeError) -> HeldCall<Call>?,
+        next: @escaping @Sendable () async throws(ServeError) -> HeldCall<Call>?
     ) async throws(ServeError) {
         precondition(concurrency > 0, "a server runs at least one call at a time")
         // Why a call was not replied to that says as much of those after it.
@@ -89,7 +102,18 @@ extension AnyServer {
                         await group.next()
                         running -= 1
                     }
-                    guard failure.error == nil, let held = try await next() else { break }
+                    if failure.error != nil { break }
+                    let held: HeldCall<Call>
+                    do throws(ServeError) {
+                        var found = try nextNow()
+                        if found == nil { found = try await wait(for: next, unless: failure) }
+                        guard let found else { break }
+                        held = found
+                    } catch {
+                        // One client's words are no reason not to serve the others.
+                        if case .callDamaged = error { continue }
+                        throw error
+                    }
                     group.addTask { failure.note(await held.run()) }
                     running += 1
                 }
@@ -103,13 +127,50 @@ extension AnyServer {
     }
 }
 
+/// The next call; nil when the server was stopped, or when a call is told meanwhile what ends the loop.
+private func wait<Call: ~Copyable & Sendable>(
+    for next: @escaping @Sendable () async throws(ServeError) -> HeldCall<Call>?, unless failure: FirstFailure
+) async throws(ServeError) -> HeldCall<Call>? {
+    let waiting = Task { () async -> Result<HeldCall<Call>?, ServeError> in
+        do throws(ServeError) { return .success(try await next()) } catch { return .failure(error) }
+    }
+    failure.whenNoted { waiting.cancel() }
+    defer { failure.whenNoted(nil) }
+    switch await withTaskCancellationHandler(operation: { await waiting.value }, onCancel: { waiting.cancel() }) {
+    // Also one that came just then is served.
+    case .success(let held): return held
+    case .failure(.cancelled) where failure.error != nil: return nil
+    case .failure(let error): throw error
+    }
+}
+
 /// Why a server's loop ends, from the first call that was told.
 private final class FirstFailure: Sendable {
-    private let first = Lock<ServeError?>(nil)
+    private struct State {
+        var first: ServeError?
+        var whenNoted: (@Sendable () -> Void)?
+    }
+    private let state = Lock(State())
 
-    var error: ServeError? { first.withLock { $0 } }
+    var error: ServeError? { state.withLock { $0.first } }
 
-    func note(_ error: ServeError?) { first.withLock { $0 = $0 ?? error } }
+    func note(_ error: ServeError?) {
+        guard let error else { return }
+        let tell = state.withLock { state in
+            if state.first == nil { state.first = error }
+            return state.whenNoted
+        }
+        tell?()
+    }
+
+    /// Calls `tell` with the first error; at once if there is one. nil: nothing is to be called any more.
+    func whenNoted(_ tell: (@Sendable () -> Void)?) {
+        let isNoted = state.withLock { state in
+            state.whenNoted = tell
+            return state.first != nil
+        }
+        if isNoted { tell?() }
+    }
 }
 
 extension ServerCall {
@@ -122,16 +183,6 @@ extension ServerCall {
 extension ByteServerCall {
     fileprivate consuming func fail(_ error: any Error) throws(ServeError) {
         if !(error is CancellationError) { try fail(ServiceFailure(of: error)) }
-    }
-}
-
-extension ServeError {
-    /// Whether it says as much of other calls, and not only of the one that it is told of.
-    fileprivate var concernsAll: Bool {
-        switch self {
-        case .noSpace, .detached, .damaged: true
-        case .deadline, .cancelled, .callerGone, .tooLarge, .notStreamed: false
-        }
     }
 }
 

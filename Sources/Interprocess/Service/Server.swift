@@ -96,8 +96,9 @@ public final class Server<Request: Shareable, Reply: Shareable>: AnyServer, @unc
     ///
     /// - Throws: ``ServeError`` `noSpace`, after the caller was told; `detached`, `damaged`.
     public func serve(_ body: (Request) throws -> Reply) throws(ServeError) {
-        while let call = try take() {
+        while true {
             do throws(ServeError) {
+                guard let call = try take() else { return }
                 let reply: Reply
                 do {
                     reply = try body(call.request)
@@ -107,7 +108,7 @@ public final class Server<Request: Shareable, Reply: Shareable>: AnyServer, @unc
                 }
                 try call.reply(reply)
             } catch {
-                if error != .callerGone { throw error }
+                if error.concernsAll { throw error }
             }
         }
     }

@@ -13,7 +13,7 @@ public struct ServerCall<Request: Shareable, Reply: Shareable>: ~Copyable, Senda
             unsafe bytes = try call.core.requestBytes(call.index)
             guard bytes.count == MemoryLayout<Request>.stride else { throw QueueDamage(field: "request_length") }
         } catch {
-            throw call.core.serveFailure(error.field)
+            throw call.core.callServeFailure(error.field)
         }
         request = unsafe bytes.load(as: Request.self)
         self.call = call

@@ -54,6 +54,8 @@ final class ServiceCore: Sendable {
 
     func callFailure(_ field: String) -> CallError { segment.attachment.isForeign ? .detached : .damaged(field) }
     func serveFailure(_ field: String) -> ServeError { segment.attachment.isForeign ? .detached : .damaged(field) }
+    /// Of a word of one call.
+    func callServeFailure(_ field: String) -> ServeError { segment.attachment.isForeign ? .detached : .callDamaged(field) }
 
     /// Servers that are alive and have not left. O(peers).
     var servers: Int {
@@ -204,7 +206,7 @@ final class ServiceCore: Sendable {
 
     private func letGo(_ index: Int, _ mine: CallState) throws(ServeError) {
         let abandoned = mine.abandoned()
-        guard records.current(index) == abandoned else { throw serveFailure("state") }
+        guard records.current(index) == abandoned else { throw callServeFailure("state") }
         end(index, abandoned)
         throw .callerGone
     }

@@ -75,6 +75,16 @@ public enum ServeError: Error, Sendable, Equatable, CustomStringConvertible {
     case detached
     /// The field of this name in the shared memory is impossible: somebody wrote there who should not.
     case damaged(String)
+    /// The same of a field of this call alone: its client wrote there what it should not. Other calls go on.
+    case callDamaged(String)
+
+    /// Whether it says as much of other calls, and not only of the one that it is told of.
+    var concernsAll: Bool {
+        switch self {
+        case .noSpace, .detached, .damaged: true
+        case .deadline, .cancelled, .callerGone, .tooLarge, .notStreamed, .callDamaged: false
+        }
+    }
 
     public var description: String {
         switch self {
@@ -88,6 +98,8 @@ public enum ServeError: Error, Sendable, Equatable, CustomStringConvertible {
         case .notStreamed: "the client asked for one reply, not for a stream of parts; reply to it"
         case .detached: "this process was forked from the one that opened the service; open it anew in the child"
         case .damaged(let field): "the service is damaged (field '\(field)'); remove it and create it anew"
+        case .callDamaged(let field):
+            "the call is damaged (field '\(field)'): its client wrote what it should not; go on with other calls, and look at that client"
         }
     }
 }

@@ -68,19 +68,21 @@ extension ServiceCore {
         guard (1...Int(IPC_MAXIMUM_SLOTS)).contains(capacity) else {
             throw refuse("a service has 1 to \(IPC_MAXIMUM_SLOTS) calls in flight, not \(capacity)")
         }
-        func window(_ size: Int, _ alignment: Int, _ most: UInt32, _ what: String) throws(InterprocessError) -> Int {
+        for (size, what) in [(contents.request, "requests"), (contents.reply, "replies")] {
             guard size >= 0, size < SegmentPlan.maximumSize else {
                 throw refuse("\(what) of \(size) bytes are more than the largest possible segment, 1 TiB, or negative; ask for less")
             }
+        }
+        func window(_ size: Int, _ alignment: Int, _ most: UInt32) -> Int {
             if size <= most, alignment <= mostInlineAlignment { return 0 }
             // Large ones begin with a page each, so that their memory can be had one by one.
             let unit = size >= SegmentPlan.page ? SegmentPlan.page : max(64, alignment)
             return (size + unit - 1) / unit * unit
         }
         let shape = ServiceShape(
-            calls: capacity, requestSize: try window(contents.request, contents.requestAlignment, IPC_INLINE_REQUEST, "requests"),
+            calls: capacity, requestSize: window(contents.request, contents.requestAlignment, IPC_INLINE_REQUEST),
             // Of streamed replies it is a ring, in which a part has 8 bytes before it.
-            replySize: max(leastReplyWindow, try window(contents.reply + 8, max(64, contents.replyAlignment), 0, "replies")),
+            replySize: max(leastReplyWindow, window(contents.reply + 8, max(64, contents.replyAlignment), 0)),
             replyStride: contents.replyStride)
         guard shape.windowSize <= SegmentPlan.maximumSize / capacity else {
             throw refuse(

@@ -70,7 +70,10 @@ final class StreamedCall: Sendable {
             var reading: Reading
             switch state {
             case .new: reading = try start(core.open(strategy, policy, until: deadline, isStreamed: true))
-            case .open(let open): reading = open
+            case .open(let open):
+                reading = open
+                // While parts come, no look would ask.
+                if deadline.hasPassed { throw giveUp(reading.call, .deadline) }
             case .busy, .ended:
                 put(.ended)
                 return nil
@@ -94,7 +97,11 @@ final class StreamedCall: Sendable {
             var reading: Reading
             switch state {
             case .new: reading = try start(await core.open(policy, until: deadline, isStreamed: true))
-            case .open(let open): reading = open
+            case .open(let open):
+                reading = open
+                // While parts come, no look would ask.
+                if deadline.hasPassed { throw giveUp(reading.call, .deadline) }
+                if Task.isCancelled { throw giveUp(reading.call, .cancelled) }
             case .busy, .ended:
                 put(.ended)
                 return nil

@@ -103,8 +103,9 @@ extension WaitSet {
     private mutating func lookAtDescriptors() {
         guard descriptors != nil else { return }
         var polled = polledDescriptors
+        if polled.isEmpty { return }
         // Without memory in the kernel nothing is known of them now.
-        guard !polled.isEmpty, (try? polled.poll(waits: false)) != nil else { return }
+        if (try? polled.poll(waits: false)) == nil { polled = polled.map { PolledDescriptor($0.descriptor, for: $0.interest) } }
         var rest = polled[...]
         for index in entries.indices {
             guard case .descriptor = entries[index].kind, let next = rest.popFirst() else { continue }
@@ -145,7 +146,7 @@ extension WaitSet {
         let isWatched = watch(groups, of: owners)
         // No thread to be had: then all is looked at every millisecond.
         if !isWatched { until = min(until, .after(.milliseconds(1))) }
-        return SetSleep(words: mine, owners: owners, deadline: until)
+        return SetSleep(words: mine, control: control, owners: owners, deadline: until)
     }
 
     private mutating func announceAll() {
@@ -200,12 +201,13 @@ extension WaitSet {
 /// What a call on a set sleeps on, and until when.
 private final class SetSleep: Sendable {
     let words: [SleepWords]
-    /// Keep the words mapped.
+    /// Keep the words where they are, also for a thread that looks at them once more when the call has ended.
+    private let control: ControlWord
     private let owners: [any WatchedObject]
     let deadline: Deadline
 
-    init(words: [SleepWords], owners: [any WatchedObject], deadline: Deadline) {
-        (self.words, self.owners, self.deadline) = (words, owners, deadline)
+    init(words: [SleepWords], control: ControlWord, owners: [any WatchedObject], deadline: Deadline) {
+        (self.words, self.control, self.owners, self.deadline) = (words, control, owners, deadline)
     }
 
     func sleep() {

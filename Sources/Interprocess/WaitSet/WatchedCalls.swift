@@ -64,7 +64,7 @@ extension WatchedWord {
 
     /// Changes of a latest value since the last that was reported.
     static func changes<Value: Shareable>(_ latest: LatestValue<Value>) -> WatchedWord {
-        let told = Lock((try? latest.loadVersioned().sequence) ?? 0)
+        let told = Lock((try? latest.sequence) ?? 0)
         return WatchedWord(
             watch: { call in latest.watch(&call, after: told.withLock { $0 }) }, isDetached: { latest.object.isDetached },
             reported: {

@@ -39,9 +39,13 @@ final class WatchedSender: WatchedObject, @unchecked Sendable {
     }
 
     func announce() -> Bool {
-        // Unlike a call that waits for room itself, which lets half of the queue become free: a receiver may wait for what comes of the room that it has made.
-        if let tail { wants.storeRelaxed(tail.position &+ needed &- ringSize) }
-        let (seen, needsBarrier) = session.sleeper.announce()
+        let (seen, needsBarrier) = session.sleeper.announce { besideOthers in
+            // Unlike a call that waits for room itself, which lets half of the queue become free: a receiver may wait for what comes of the room that it has made.
+            guard let position = tail.map({ $0.position &+ needed &- ringSize }) else { return }
+            // There is one word for all who watch: the one that needs least room is woken, and with it the others, which announce anew.
+            if besideOthers, Int64(bitPattern: wants.loadRelaxed() &- position) <= 0 { return }
+            wants.storeRelaxed(position)
+        }
         eventSeen = seen
         return needsBarrier
     }

@@ -93,10 +93,15 @@ struct Sleeper: Sendable {
     }
 
     /// The first half of ``prepare()``, for who announces several sleeps and then needs one barrier for all of them, or a fence if none needs more.
-    func announce() -> (eventSeen: UInt32, needsBarrier: Bool) {
-        announced.count.withLock { count in
-            count += 1
+    ///
+    /// - Parameter saying: stores what the waker is to know of the sleep. Called with whether others of this process sleep here already, which none begins or ends meanwhile.
+    func announce(saying: (_ besideOthers: Bool) -> Void = { _ in }) -> (eventSeen: UInt32, needsBarrier: Bool) {
+        announced.state.withLock { state in
+            state.count += 1
             let seen = event.loadSequential()
+            // Only this process's own alarm wakes who comes now; it sees that the role is given up.
+            if state.isOver { return (seen, false) }
+            saying(state.count > 1)
             while true {
                 let old = flags.loadRelaxed()
                 let new = (old & WaitFlags.stateMask) | WaitFlags.sleeping | WaitFlags.attentive | seen << WaitFlags.tagShift
@@ -110,20 +115,37 @@ struct Sleeper: Sendable {
 
     /// The caller is awake.
     func cancel() {
-        announced.count.withLock { count in
-            count -= 1
-            if count == 0 { flags.clearBits(WaitFlags.sleeping) }
+        announced.state.withLock { state in
+            state.count -= 1
+            if state.count == 0, !state.isOver { flags.clearBits(WaitFlags.sleeping) }
         }
     }
 
+    /// Before the role is given up: from now on the flags are the next holder's, and whoever of this process still sleeps, or ends a sleep, leaves them alone.
+    /// ``wakeOwn()`` is to follow.
+    func giveUp() {
+        announced.state.withLock { state in
+            state.isOver = true
+            if state.count > 0 { flags.clearBits(WaitFlags.sleeping) }
+        }
+    }
+
+    /// The role is this process's again.
+    func takeAgain() { announced.state.withLock { $0.isOver = false } }
+
     /// Wakes those of this process who sleep here, since the role has been given up.
-    func wakeOwn() { if announced.count.withLock({ $0 > 0 }) { Waker.alarm(event) } }
+    func wakeOwn() { if announced.state.withLock({ $0.count > 0 }) { Waker.alarm(event) } }
 }
 
 /// How many of this process sleep, or are about to: a role has one user, but wait sets may watch it as well. The last tag is right for all of them: whoever
 /// announced with another has an event that has changed since, and does not sleep.
 private final class AnnouncedSleeps: Sendable {
-    let count = Lock(0)
+    struct State {
+        var count = 0
+        /// The role has been given up.
+        var isOver = false
+    }
+    let state = Lock(State())
 }
 
 /// The waker's side.

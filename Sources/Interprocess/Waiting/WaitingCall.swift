@@ -133,7 +133,11 @@ extension WaitingCall {
         while true {
             switch try look(&call) {
             case .done(let result): return .done(result)
-            case .busy: return .deadline
+            case .busy:
+                // Something is changing just now.
+                if deadline.hasPassed { return .deadline }
+                if Task.isCancelled { return .cancelled }
+                await Task.yield()
             case .sleep(let words):
                 if deadline.hasPassed { return .deadline }
                 call.willSleep()

@@ -19,12 +19,13 @@ public import SystemPackage
 ///
 /// A worker that is killed leaves its message to another one (``SharedQueue/take(until:)``) and is replaced as the ``RestartPolicy`` says. One that
 /// ends well is replaced too, until somebody
-/// has called ``AnySharedQueue/finish()``. When this value ends, or its process does, also by SIGKILL, the workers end after the message that they have in hand.
+/// has called ``AnySharedQueue/finish()``. When this value ends, or its process does, also by SIGKILL, the workers end after the message that they have in hand. When it is this value
+/// that ends, those that still run after 10 s are killed, and leave their messages to others; ``stop(grace:)`` is for another time.
 ///
 /// Workers inherit standard input, output and error, and the environment; no other descriptor but the one that tells them to stop.
 ///
 /// **Death** of a worker: its message comes again; of the pool's process: its workers end by themselves, messages stay in the queue for another pool.
-/// **Cost** one thread that sleeps, three descriptors and one for each worker.
+/// **Cost** one thread that sleeps, four descriptors and one for each worker.
 public final class WorkerPool: Sendable {
     /// What happens to the workers, from the beginning on; the last 1,000 if nobody reads them. Ends with the pool. For one reader.
     public let events: AsyncStream<WorkerEvent>

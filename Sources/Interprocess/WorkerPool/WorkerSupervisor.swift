@@ -134,6 +134,8 @@ final class WorkerSupervisor: Sendable {
         let givenUp = members.filter(\.isGivenUp)
         let isFailure = givenUp.count == members.count
         let last = Dictionary(uniqueKeysWithValues: givenUp.map { ($0.number, $0.last) })
+        // Its name may be another thread's soon.
+        thread.store(0, ordering: .sequentiallyConsistent)
         result.withLock { $0 = isFailure ? .failure(WorkerPoolError(givenUp: last)) : .success(()) }
         ended.incrementAndWake()
         atEnd()

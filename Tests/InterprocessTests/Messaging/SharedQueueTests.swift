@@ -130,6 +130,81 @@ struct SharedQueueTests {
         #expect(queue.statistics.taken == 0 && queue.statistics.waiting == 0)
     }
 
+    @Test("C4 one that keeps a message it was woken for loses it in time to another that slept all the while", arguments: [false, true])
+    func overdueAsleep(inSet: Bool) throws {
+        let options = options { $0.acknowledgeWithin = .milliseconds(50) }
+        let queue = try SharedQueue<Int>(named: "q", capacity: 8, options: options, strategy: .park)
+        let isAgain = Mutex(false)
+        let threads = try (0..<2).map { _ in
+            try TestThread {
+                var set = WaitSet(strategy: .park)
+                _ = set.add(queue)
+                while true {
+                    if inSet { _ = try set.wait(until: .after(watchdog)) }
+                    guard let delivery = try inSet ? queue.tryTake() : queue.take(until: .after(watchdog)) else { continue }
+                    let count = delivery.count
+                    if count > 1 {
+                        isAgain.withLock { $0 = true }
+                        try? delivery.acknowledge()
+                    } else {
+                        try eventuallyBlocking("the other gets it") { isAgain.withLock { $0 } }
+                    }
+                    return count
+                }
+            }
+        }
+        // Both sleep: each has said that it looks again.
+        try eventuallyBlocking("they sleep") { queue.core.items.isMarked }
+        sleepThread(for: .milliseconds(10))
+        try queue.send(1)
+        let counts = try threads.map { try $0.join() }
+        #expect(counts.sorted() == [1, 2])
+    }
+
+    @Test("C4 a message whose time is up stays what it was for who has it; read in place, it is said to be too late")
+    func overdueAndReplaced() throws {
+        let options = options { $0.acknowledgeWithin = .milliseconds(20) }
+        let queue = try SharedQueue<Int>(named: "q", capacity: 1, options: options)
+        try queue.send(1)
+        let slow = try must(try queue.take())
+        let again = try must(try queue.take(until: deadline))
+        try again.acknowledge()
+        try queue.send(2)
+        #expect(slow.message == 1)
+        slow.giveBack()
+        let next = try queue.receive(until: deadline)
+        #expect(next == 2)
+        let bytes = try SharedByteQueue(named: "b", capacity: 1, maximumMessageSize: 8, options: options)
+        try bytes.send([1])
+        #expect(throws: ReceiveError.tooLate) {
+            _ = try bytes.receive { _ in takeAndAcknowledge(bytes) }
+        }
+    }
+
+    private func takeAndAcknowledge(_ queue: SharedByteQueue) {
+        do {
+            let delivery = try must(try queue.take(until: deadline))
+            try delivery.acknowledge()
+        } catch {
+            Issue.record("\(error)")
+        }
+    }
+
+    @Test("C4 who has stopped receiving gets nothing more, also by trying; others do")
+    func stoppedReceiving() throws {
+        let queue = try SharedQueue<Int>(named: "q", capacity: 8, options: options())
+        let other = try SharedQueue<Int>(named: "q", capacity: 8, options: options())
+        try queue.send(1)
+        var set = WaitSet()
+        _ = set.add(queue)
+        queue.stopReceiving()
+        #expect(try set.wait().map(\.condition) == [.ready])
+        #expect(throws: ReceiveError.closed) { try queue.tryReceive() }
+        #expect(throws: ReceiveError.closed) { _ = try queue.tryTake() }
+        let received = try other.tryReceive()
+        #expect(received == 1)
+    }
+
     @Test("C4 what was given back before the queue was finished comes to who has seen that it is finished")
     func givenBackBeforeTheEnd() throws {
         let queue = try SharedQueue<Int>(named: "q", capacity: 8, options: options())

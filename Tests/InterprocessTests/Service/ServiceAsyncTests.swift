@@ -142,11 +142,34 @@ import Testing
         await #expect(throws: CallError.unanswered) { try await client.call(Resize(image: 1)) }
         #expect(try await client.call(Resize(image: 2)).image == 2)
         await #expect(throws: CallError.unanswered) { try await client.call(Resize(image: 0)) }
-        // It may have begun to wait for the next call before.
-        let last = Task { try await client.call(Resize(image: 2), until: .after(watchdog)) }
+        // Also where it waits for the next call, and none comes.
         await #expect(throws: ServeError.noSpace) { try await running.value }
-        last.cancel()
-        _ = await last.result
+    }
+
+    /// So that there is always a next part.
+    private func fallBehind() async { try? await Task.sleep(for: .milliseconds(1)) }
+
+    @Test("P1 R5 the deadline of a stream, and the end of its task, hold also while parts keep coming")
+    func endlessStream() async throws {
+        let (client, server) = (try common.client(), try common.server())
+        let running = Task {
+            try await server.runCalls(concurrency: 2) { call in
+                var number = 0
+                while true {
+                    try await call.send(Thumbnail(image: number))
+                    number += 1
+                }
+            }
+        }
+        await #expect(throws: CallError.deadline) {
+            for try await _ in client.stream(Resize(image: 1), until: .after(.milliseconds(50))) { await fallBehind() }
+        }
+        let reading = Task { for try await _ in client.stream(Resize(image: 1)) { await fallBehind() } }
+        try await Task.sleep(for: .milliseconds(5))
+        reading.cancel()
+        await #expect(throws: CallError.cancelled) { try await reading.value }
+        server.stop()
+        try await running.value
     }
 
     @Test("P1 R5 a stream as an asynchronous sequence, with back-pressure, and let go of in the middle")

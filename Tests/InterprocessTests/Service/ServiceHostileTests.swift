@@ -95,6 +95,34 @@ import Testing
         _ = (try serving.value(), try servingBytes.value())
     }
 
+    @Test("R2 X1 a stream whose client says that it has read what is impossible is that client's error: the others are served")
+    func impossibleReading() throws {
+        let name: ObjectName = "typed"
+        let client = try Client<Int, Int>(name, options: common.options), server = try Server<Int, Int>(name, options: common.options)
+        defer { server.stop() }
+        let records = client.core.records
+        let serving = try common.inThread {
+            try server.serve { request in
+                // What its client does meanwhile.
+                if request < 0 { records.read(-1 - request).storeRelease(.max) }
+                return request + 1
+            }
+        }
+        for _ in 0..<3 {
+            let policy = CallPolicy()
+            let call = try client.core.open(.adaptive, policy, until: .after(watchdog), isStreamed: true)
+            unsafe try client.core.placeRequest(call, 8, 8).storeBytes(of: -1 - call.index, as: Int.self)
+            try client.core.send(call, until: .after(watchdog))
+            // It ends without a reply.
+            try eventuallyBlocking("its end") { if case .ended? = client.core.news(call) { true } else { false } }
+            let reply = try client.call(1, until: .after(watchdog))
+            #expect(reply == 2)
+            if let ended = try client.core.giveUp(call) { client.core.end(call.index, ended) }
+        }
+        server.stop()
+        _ = try serving.value()
+    }
+
     /// What comes of a call whose request says that it has this length.
     private func send(_ core: ServiceCore, length: UInt64) throws -> CallError? {
         let policy = CallPolicy()

@@ -312,6 +312,10 @@ struct Thumbnail: Shareable, Equatable {
         #expect(code { _ = try ByteServer("resize", options: options) } == .elementMismatch)
         #expect(code { _ = try client(capacity: 9) } == .sizeMismatch)
         #expect(code { _ = try client(capacity: 0) } == .invalidArgument)
+        for size in [Int.max, .max - 7, -1] {
+            #expect(code { _ = try ByteServer("sizes", maximumReplySize: size, options: options) } == .invalidArgument)
+            #expect(code { _ = try ByteServer("sizes", maximumRequestSize: size, options: options) } == .invalidArgument)
+        }
         #expect(code { _ = try Client<Resize, Thumbnail>("resize", options: options) } == nil)
         _ = keep
     }

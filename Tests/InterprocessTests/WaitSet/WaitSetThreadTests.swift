@@ -18,6 +18,8 @@ private final class SharedReceiving: @unchecked Sendable {
 
     func add(to set: inout WaitSet) -> WaitSet.Source? { receiver?.added(to: &set) }
 
+    func watched() -> WatchedReceiver? { receiver?.watched() }
+
     func take() throws -> UInt64? { try receiver?.tryReceive() ?? nil }
 
     func close() { receiver = nil }
@@ -41,6 +43,51 @@ extension SyncSuite {
             try receiving.becomesAsleep()
             receiving.close()
             #expect(try thread.join() == [.closed])
+        }
+
+        @Test("C9 a set that watches one queue's room for a small and for a large message is woken by room for the small one")
+        func rooms() throws {
+            let directory = try TemporaryDirectory()
+            let options = QueueOptions(directory: directory.objects)
+            var sender = try ByteSender(to: "q", capacity: 3000, options: options)
+            var receiver = try ByteReceiver(from: "q", options: options)
+            for size in [500, 1] {
+                let message = [UInt8](repeating: 1, count: size)
+                while true { do throws(SendError<Void>) { unsafe try sender.trySend(message.span.bytes) } catch { break } }
+            }
+            var set = WaitSet(strategy: .park)
+            let small = set.add(roomFor: 1, in: sender)
+            _ = set.add(roomFor: 3000, in: sender)
+            let box = SetBox(set)
+            let thread = try TestThread { try box.set.wait().map(\.source) }
+            let flags = receiver.core.session.words.senderFlags
+            try eventuallyBlocking("it sleeps") { flags.loadAcquire() & WaitFlags.sleeping != 0 }
+            _ = try receiver.receive(until: .now) { _ in }
+            #expect(try thread.join() == [small])
+        }
+
+        @Test("C9 who watched a receiver that has closed, and wakes late, does not take the next receiver's sleep away")
+        func late() throws {
+            let directory = try TemporaryDirectory()
+            var sender = try Sender<UInt64>(to: "q", options: QueueOptions(directory: directory.objects))
+            let before = try SharedReceiving(directory)
+            let watched = try #require(before.watched())
+            _ = watched.announce()
+            before.close()
+            let next = try SharedReceiving(directory)
+            let thread = try TestThread {
+                var set = WaitSet(strategy: .park)
+                _ = next.add(to: &set)
+                return try set.wait().map(\.condition)
+            }
+            try next.becomesAsleep()
+            // Now it wakes, and one more comes that has not noticed yet.
+            watched.cancel()
+            _ = watched.announce()
+            watched.cancel()
+            #expect(next.session.words.receiverFlags.loadAcquire() & WaitFlags.sleeping != 0)
+            try sender.send(7)
+            #expect(try thread.join() == [.ready])
         }
 
         @Test("C9 one of two sets that sleep at a receiver gives up: the other is woken all the same")
@@ -79,5 +126,6 @@ private final class SetBox: @unchecked Sendable {
 }
 
 extension Receiver {
+    fileprivate borrowing func watched() -> WatchedReceiver { WatchedReceiver(core.session, core.dropping, alignment: core.alignment) }
     fileprivate borrowing func added(to set: inout WaitSet) -> WaitSet.Source { set.add(self) }
 }

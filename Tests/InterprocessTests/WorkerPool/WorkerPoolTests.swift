@@ -45,6 +45,18 @@ struct WorkerPoolTests {
     private func end(_ pool: WorkerPool) throws { #expect(try pool.wait(until: .after(watchdog))) }
     private func stop(_ pool: WorkerPool, grace: Duration) { pool.stop(grace: grace) }
 
+    @Test("C4 the end of a pool can be waited for later, by any thread")
+    func afterwards() async throws {
+        let pool = try pool(1, ["worker"])
+        jobs.finish()
+        try end(pool)
+        // The system gives them the names of threads that have ended.
+        for _ in 0..<20 {
+            let thread = try TestThread { try pool.wait(until: .after(watchdog)) }
+            #expect(try thread.join())
+        }
+    }
+
     @Test("C4 each job is done and the workers end when the queue is finished", arguments: ["worker", "worker-async"])
     func finished(_ how: String) async throws {
         let pool = try pool(3, [how])

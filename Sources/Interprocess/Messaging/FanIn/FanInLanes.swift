@@ -189,8 +189,11 @@ final class FanInLanes: @unchecked Sendable {
         main.publishProcessor()
         if isDetached { return .done(.failed(.detached)) }
         guard call.maySleep else { return .busy }
-        guard let words = prepareToSleep() else { return next().map { .done($0) } ?? .busy }
-        return .sleep(words)
+        while true {
+            if let words = prepareToSleep() { return .sleep(words) }
+            // Something has changed since the last look at all lanes.
+            if let found = next() { return .done(found) }
+        }
     }
 
     /// Announces a sleep; nil if there is something to do first. To be followed by ``cancelSleep()``.
