@@ -69,16 +69,26 @@ public struct PosixMessageQueue: MessageChannel, ~Copyable {
         try Facility.posixMessageQueue.call("mq_unlink", on: name) { unsafe name.withCString { unsafe ipc_queue_remove($0) } }
     }
 
+    /// Takes over a queue that somebody else has opened; nobody else may close it. The corresponding C function is `mq_getattr`.
+    ///
+    /// - Throws: `EBADF` if that is no queue; it is closed then.
+    public init(owning descriptor: FileDescriptor) throws(FacilityError) {
+        try self.init(OwnedDescriptor(owning: descriptor))
+    }
+
+    private init(_ owned: consuming OwnedDescriptor) throws(FacilityError) {
+        let found = try Self.attributes(owned.descriptor)
+        options = Options(maximumMessages: found.maximum_messages, messageSize: found.message_size)
+        self.owned = owned
+    }
+
     private init(_ name: String, _ flags: CInt, _ options: Options, _ permissions: FilePermissions) throws(FacilityError) {
         let number = try Facility.posixMessageQueue.call("mq_open", on: name) {
             unsafe name.withCString {
                 unsafe ipc_queue_open($0, flags, UInt32(permissions.rawValue), options.maximumMessages, options.messageSize)
             }
         }
-        let owned = OwnedDescriptor(owning: number)
-        let found = try Self.attributes(owned.descriptor)
-        self.options = Options(maximumMessages: found.maximum_messages, messageSize: found.message_size)
-        self.owned = owned
+        try self.init(OwnedDescriptor(owning: number))
     }
 
     public var facility: Facility { .posixMessageQueue }

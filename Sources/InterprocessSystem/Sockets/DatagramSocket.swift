@@ -5,6 +5,17 @@ import SystemPackage
 public protocol DatagramSocket: MessageSocket, ~Copyable {}
 
 extension DatagramSocket where Self: ~Copyable {
+    /// Sends to `address` from now on, where no other is named, and receives from there only. Connected anew, to another one.
+    ///
+    /// The corresponding C function is `connect`.
+    ///
+    /// - Throws: `ECONNREFUSED`, `EACCES`, `ENOENT` where nothing can be there; the socket is as before then.
+    public func connect(to address: Address) throws(FacilityError) {
+        unsafe try address.withBytes(facility, "connect") { (bytes, count) throws(FacilityError) in
+            _ = try facility.call("connect", on: address.description) { unsafe ipc_connect(descriptor.rawValue, bytes, count) }
+        }
+    }
+
     /// Sends to `address`; waits while there is no room.
     ///
     /// The corresponding C function is `sendto`.

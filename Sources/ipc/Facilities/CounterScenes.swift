@@ -55,31 +55,6 @@ final class TimerScene: FacilityScene {
     }
 }
 
-final class MemoryFileScene: FacilityScene {
-    private let file: OwnedDescriptor
-    init(in place: ScenePlace, forEverybody: Bool) throws { file = try MemoryFile.make(named: "scene", size: 4096) }
-
-    var address: SceneAddress { .passed([file.descriptor]) }
-    var descriptor: FileDescriptor? { file.descriptor }
-    static func join(_ address: String) throws { _ = try FileDescriptor(rawValue: 3).writeAll(toAbsoluteOffset: 0, [7]) }
-
-    func boundaries() throws -> String {
-        try file.descriptor.writeAll(toAbsoluteOffset: 1, [1, 2])
-        return try byte(2) == 2 ? "bytes that are shared" : "?"
-    }
-    private func byte(_ offset: Int) throws -> UInt8 {
-        var byte: [UInt8] = [0]
-        _ = unsafe try byte.withUnsafeMutableBytes { unsafe try file.descriptor.read(fromAbsoluteOffset: Int64(offset), into: $0) }
-        return byte[0]
-    }
-    func lasts() throws -> String { address.text.isEmpty ? "as long as somebody has it" : "?" }
-    func death(in place: ScenePlace, _ row: FacilityRow) throws -> String {
-        let other = try ScenePeer(row, address)
-        other.kill()
-        return try byte(0) == 7 ? "its bytes stay" : "?"
-    }
-}
-
 /// Another process, held.
 final class ProcessScene: FacilityScene {
     private let child: ScenePeer

@@ -33,11 +33,15 @@ enum SceneAddress {
     /// The kernel's own.
     case number(Int32)
     case process(Int32)
+    case internet(InternetAddress)
+    /// A place in memory that is shared by way of a file.
+    case memory(FilePath)
 
     var text: String {
         switch self {
         case .passed: ""
-        case .path(let path): path.string
+        case .path(let path), .memory(let path): path.string
+        case .internet(let address): "\(address)"
         case .name(let name): name
         case .number(let number), .process(let number): "\(number)"
         }
@@ -53,6 +57,8 @@ enum SceneAddress {
         case .name: "/name"
         case .number: "key, or its number"
         case .process: "process id"
+        case .internet: "address and port"
+        case .memory: "its place in shared memory"
         }
     }
 }
@@ -94,7 +100,9 @@ extension FacilityScene {
     static func join(_ address: String) throws {}
 
     /// Who may join: another user when the object is this user's alone, and when it is everybody's.
-    func access(in place: ScenePlace, _ row: FacilityRow) throws -> String {
+    func access(in place: ScenePlace, _ row: FacilityRow) throws -> String { try accessByUser(in: place, row) }
+
+    func accessByUser(in place: ScenePlace, _ row: FacilityRow) throws -> String {
         if case .passed = address { return "who was given it" }
         guard ProcessIdentity.current().userID == 0 else { throw NotShown(description: "only root can become another user") }
         let own = try withFileCreationMask(0o077) { try Self(in: place, forEverybody: false) }
@@ -205,6 +213,7 @@ func errorName(_ error: any Error) throws -> String {
     case .connectionReset: return "ECONNRESET"
     case .connectionRefused: return "ECONNREFUSED"
     case .socketNotConnected: return "ENOTCONN"
+    case .ioError: return "EIO"
     default: throw error
     }
 }

@@ -48,3 +48,11 @@ final class ScenePeer {
 
     var pid: Int32 { child.pid }
 }
+
+/// Keeps a value until the process ends.
+func hold<Value: ~Copyable>(_ value: consuming Value) { _ = unsafe Unmanaged.passRetained(Held(value)) }
+
+private final class Held<Value: ~Copyable> {
+    let value: Value
+    init(_ value: consuming Value) { self.value = value }
+}

@@ -94,14 +94,9 @@ final class SystemVSharedMemoryScene: FacilityScene {
     var descriptor: FileDescriptor? { nil }
     var otherHandle: String { "number, then an address" }
     static func join(_ address: String) throws {
-        let attached = Held(try SystemVSharedMemory(identifier: number(address)).attach())
-        unsafe attached.memory.withUnsafeMutableBytes { unsafe $0[0] = 7 }
-        // Until the process ends.
-        _ = unsafe Unmanaged.passRetained(attached)
-    }
-    private final class Held {
-        let memory: SystemVSharedMemory.Attachment
-        init(_ memory: consuming SystemVSharedMemory.Attachment) { self.memory = memory }
+        let attached = try SystemVSharedMemory(identifier: number(address)).attach()
+        unsafe attached.withUnsafeMutableBytes { unsafe $0[0] = 7 }
+        hold(attached)
     }
 
     private func byte() -> UInt8? { unsafe attached?.withUnsafeMutableBytes { unsafe $0[0] } }
