@@ -25,6 +25,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // Percentiles of the benchmarks.
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        // Logarithms, for the scales of the report's plots; hdrhistogram-swift brings it along.
+        .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
         // The tool's tables.
         .package(url: "https://github.com/ordo-one/TextTable", from: "0.0.2"),
     ],
@@ -52,6 +54,7 @@ let package = Package(
                 "Interprocess", "InterprocessSystem", "CBenchmarkPeers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "RealModule", package: "swift-numerics"),
                 .product(name: "TextTable", package: "TextTable"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

@@ -5,17 +5,23 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/msg.h>
 #include <sys/sem.h>
 #include <unistd.h>
 
-enum { MOST_FILES = 2, LONGEST_PATH = 512 };
+enum { MOST_FILES = 2, MOST_QUEUES = 2, LONGEST_PATH = 512 };
 static int owned_set = -1;
+static int owned_queues[MOST_QUEUES] = {-1, -1};
 static char owned_files[MOST_FILES][LONGEST_PATH];
 
 // Only calls that a signal handler may make.
 static void remove_all(void) {
   if (owned_set >= 0) semctl(owned_set, 0, IPC_RMID);
   owned_set = -1;
+  for (int i = 0; i < MOST_QUEUES; i++) {
+    if (owned_queues[i] >= 0) msgctl(owned_queues[i], IPC_RMID, NULL);
+    owned_queues[i] = -1;
+  }
   for (int i = 0; i < MOST_FILES; i++) {
     if (owned_files[i][0] != 0) unlink(owned_files[i]);
   }
@@ -48,3 +54,5 @@ void cleanup_own_file(const char *path) {
   }
   abort();
 }
+
+void cleanup_own_queue(int index, int queue) { owned_queues[index] = queue; }

@@ -13,6 +13,8 @@
 // A rival is given the largest buffer that an unprivileged program can have, where messages are large.
 enum { LARGE = 4096, PIPE_BUFFER = 1 << 20, SOCKET_BUFFER = 1 << 20 };
 
+void bench_enlarge_pipe(int pipe) { fcntl(pipe, F_SETPIPE_SZ, PIPE_BUFFER); }
+
 int bench_make_pipes(bench_descriptors *result, uint64_t message_size) {
   int there[2], back[2];
   if (pipe2(there, O_CLOEXEC) != 0) return -errno;
@@ -21,8 +23,7 @@ int bench_make_pipes(bench_descriptors *result, uint64_t message_size) {
     close(there[0]), close(there[1]);
     return -error;
   }
-  // Refused where the user's pipes have used up their share; the usual buffer is right then.
-  if (message_size > LARGE) fcntl(back[1], F_SETPIPE_SZ, PIPE_BUFFER);
+  if (message_size > LARGE) bench_enlarge_pipe(back[1]);
   *result = (bench_descriptors){.near_input = back[0], .near_output = there[1], .far_input = there[0], .far_output = back[1]};
   return 0;
 }
@@ -51,12 +52,15 @@ int bench_make_eventfds(bench_descriptors *result) {
   return 0;
 }
 
-int bench_make_datagrams(bench_descriptors *result) {
+static int make_pair(bench_descriptors *result, int type) {
   int pair[2];
-  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) != 0) return -errno;
+  if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) != 0) return -errno;
   *result = (bench_descriptors){.near_input = pair[0], .near_output = pair[0], .far_input = pair[1], .far_output = pair[1]};
   return 0;
 }
+
+int bench_make_datagrams(bench_descriptors *result) { return make_pair(result, SOCK_DGRAM); }
+int bench_make_seqpackets(bench_descriptors *result) { return make_pair(result, SOCK_SEQPACKET); }
 
 // A queue without a name from the first moment on that somebody could forget it: on Linux it is a descriptor.
 static int make_queue(int number, uint64_t message_size) {

@@ -8,6 +8,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/sem.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ typedef struct shared {
   pthread_cond_t conditions[BENCH_SIDES];
   uint32_t pending[BENCH_SIDES];
   int32_t semaphore_set;
+  int32_t pids[BENCH_SIDES];
 } shared;
 _Static_assert(sizeof(shared) <= BENCH_PAGE, "the area of a signal is a page");
 
@@ -57,9 +59,39 @@ static void make_mutex(bench_side *side, shared *shared, int robust) {
   for (int i = 0; i < BENCH_SIDES; i++) check(side, "pthread_cond_init", pthread_cond_init(&shared->conditions[i], &condition));
 }
 
+static int32_t exchange_pids(bench_side *side, shared *shared) {
+  shared->pids[side->index] = getpid();
+  bench_meet(side);
+  return shared->pids[side->index ^ 1];
+}
+
+int32_t bench_exchange_pids(bench_side *side) { return exchange_pids(side, bench_map(side, 0, BENCH_PAGE)); }
+
+int32_t bench_open_semaphores(bench_side *side) {
+  shared *shared = bench_map(side, 0, BENCH_PAGE);
+  if (side->index == 0) shared->semaphore_set = make_set(side);
+  bench_meet(side);
+  return shared->semaphore_set;
+}
+
+// By which this side's signals come.
+static int signals = -1;
+
+// Returns when both have it, and know each other.
+static void open_signals(bench_side *side, shared *shared) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGRTMIN);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  signals = signalfd(-1, &set, SFD_CLOEXEC);
+  if (signals < 0) bench_fail(side, "signalfd", errno);
+  exchange_pids(side, shared);
+}
+
 // The near side makes what has to be made, before the two meet.
 static shared *open_shared(bench_side *side, bench_signal signal) {
   shared *shared = bench_map(side, 0, BENCH_PAGE);
+  if (signal == BENCH_SIGNAL) open_signals(side, shared);
   if (side->index != 0) return shared;
   switch (signal) {
     case BENCH_POSIX_SEMAPHORE:
@@ -70,6 +102,7 @@ static shared *open_shared(bench_side *side, bench_signal signal) {
     case BENCH_PTHREAD_CONDITION: make_mutex(side, shared, PTHREAD_MUTEX_STALLED); break;
     case BENCH_BYTE:
     case BENCH_EVENTFD:
+    case BENCH_SIGNAL:
     case BENCH_FUTEX: break;
   }
   return shared;
@@ -94,6 +127,9 @@ static void wake(bench_side *side, shared *shared, bench_signal signal) {
       break;
     case BENCH_POSIX_SEMAPHORE: sem_post(&shared->semaphores[other]); break;
     case BENCH_SYSV_SEMAPHORE: operate(side, shared->semaphore_set, (unsigned short)other, 1); break;
+    case BENCH_SIGNAL:
+      if (sigqueue(shared->pids[other], SIGRTMIN, (union sigval){.sival_int = 1}) != 0) bench_fail(side, "sigqueue", errno);
+      break;
     case BENCH_FUTEX:
       __atomic_store_n(shared->words[other], 1, __ATOMIC_RELEASE);
       syscall(SYS_futex, shared->words[other], FUTEX_WAKE, 1, NULL, NULL, 0);
@@ -111,6 +147,7 @@ static void wake(bench_side *side, shared *shared, bench_signal signal) {
 static void await(bench_side *side, shared *shared, bench_signal signal) {
   uint32_t mine = side->index;
   uint64_t found;
+  struct signalfd_siginfo information;
   switch (signal) {
     case BENCH_BYTE:
       if (read(BENCH_INPUT, &found, 1) != 1) bench_fail(side, "read", errno);
@@ -124,6 +161,9 @@ static void await(bench_side *side, shared *shared, bench_signal signal) {
       }
       break;
     case BENCH_SYSV_SEMAPHORE: operate(side, shared->semaphore_set, (unsigned short)mine, -1); break;
+    case BENCH_SIGNAL:
+      if (read(signals, &information, sizeof information) != sizeof information) bench_fail(side, "read", errno);
+      break;
     case BENCH_FUTEX:
       while (__atomic_exchange_n(shared->words[mine], 0, __ATOMIC_ACQUIRE) == 0) {
         syscall(SYS_futex, shared->words[mine], FUTEX_WAIT, 0, NULL, NULL, 0);

@@ -28,13 +28,18 @@ struct IPC: AsyncParsableCommand {
         ])
 
     /// Parses and runs; every failure ends in one line and a status.
+    ///
+    /// On the first thread, which goes to wait for signals, unblocked, as soon as something is awaited: see ``BenchWorker/runHere()``.
+    @MainActor
     static func main() async {
         StandardStreams.prepare()
         // The runtime reads them from /proc.
         if CommandLine.arguments.isEmpty { CommandFailure("the arguments cannot be read; is /proc mounted?").end() }
         do {
             var command = try parseAsRoot()
-            if var asynchronous = command as? any AsyncParsableCommand {
+            if let worker = command as? BenchWorker {
+                try await worker.runHere()
+            } else if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
                 try command.run()

@@ -55,11 +55,19 @@ typedef enum bench_carrier : uint32_t {
   BENCH_POSIX_QUEUE,
   BENCH_UNIX_DATAGRAM,  // one socket that all of one side share
   BENCH_UNIX_STREAM,    // to one other, or to each subscriber of a topic
+  BENCH_FILES,          // what is read and written: pipes, FIFOs, terminals
+  BENCH_SYSV_QUEUE,     // one there, one back
 } bench_carrier;
+// System V message queues, one there and one back: the near side makes them, both find them in the area. Removed when the near side ends.
+typedef struct bench_queues {
+  int32_t there, back;
+} bench_queues;
+bench_queues bench_open_queues(bench_side *side);
 void bench_carry_messages(bench_side *side, bench_carrier carrier, bench_pattern pattern);
 
-// Two of them, there and back, both closed on exec. Each returns 0 or -errno.
+// Two of them, there and back, closed on exec. Each returns 0 or -errno.
 int bench_make_queues(bench_descriptors *result, uint64_t message_size);
 int bench_make_datagrams(bench_descriptors *result);
+int bench_make_seqpackets(bench_descriptors *result);
 
 #endif

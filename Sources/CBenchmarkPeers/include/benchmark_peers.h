@@ -39,11 +39,21 @@ typedef enum bench_signal : uint32_t {
   BENCH_FUTEX,            // FUTEX_WAIT and FUTEX_WAKE on a plain word
   BENCH_PTHREAD_MUTEX,    // robust mutex and condition variables, shared between processes
   BENCH_PTHREAD_CONDITION,  // the same with a mutex that is not robust
+  BENCH_SIGNAL,             // a real-time signal, received by a descriptor
 } bench_signal;
 void bench_signal_ping(bench_side *side, bench_signal signal);
 void bench_signal_pong(bench_side *side, bench_signal signal);
 void bench_signal_sleep(bench_side *side, bench_signal signal);
 void bench_signal_wake(bench_side *side, bench_signal signal);
+
+// For sides that are written in Swift: a set of a semaphore for each, removed when the near side ends; the other side's process, in a pair;
+// and words that are shared.
+int32_t bench_open_semaphores(bench_side *side);
+int32_t bench_exchange_pids(bench_side *side);
+static inline void bench_store_word(void *word, uint32_t value) { __atomic_store_n((uint32_t *)word, value, __ATOMIC_RELEASE); }
+static inline uint32_t bench_exchange_word(void *word, uint32_t value) {
+  return __atomic_exchange_n((uint32_t *)word, value, __ATOMIC_ACQUIRE);
+}
 
 // A place for one value: a mutex and two condition variables, shared between processes.
 void bench_variable_pair(bench_side *side);  // one process
@@ -72,6 +82,8 @@ typedef struct bench_descriptors {
   int near_input, near_output, far_input, far_output;
 } bench_descriptors;
 int bench_make_pipes(bench_descriptors *result, uint64_t message_size);
+// To as much as an unprivileged program may have, unless the user's pipes have used up their share.
+void bench_enlarge_pipe(int pipe);
 int bench_make_sockets(bench_descriptors *result, uint64_t message_size);
 int bench_make_eventfds(bench_descriptors *result);
 

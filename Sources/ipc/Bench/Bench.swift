@@ -10,7 +10,9 @@ struct Bench: ParsableCommand {
             Every case runs in fresh processes, pinned to their processors. The cases take turns in every round, so that what else the \
             machine does falls on all of them: compare figures of one run, and ratios before figures.
             """,
-        subcommands: [Queue.self, HandoffBench.self, Locks.self, Messaging.self, Allocate.self, DeathBench.self])
+        subcommands: [
+            Queue.self, HandoffBench.self, Locks.self, Messaging.self, Allocate.self, FacilitiesBench.self, DeathBench.self, BenchAll.self,
+        ])
 
     /// `ipc bench queue`.
     struct Queue: ParsableCommand {
@@ -50,6 +52,18 @@ struct Bench: ParsableCommand {
         @OptionGroup var options: BenchOptions
 
         func run() throws { try BenchmarkSuite.allocate.runAndReport(options.settings(), options, rivals: [.boostAllocate, .mimalloc]) }
+    }
+
+    /// `ipc bench facilities`.
+    struct FacilitiesBench: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "facilities",
+            abstract:
+                "What the kernel has: messages and signals of each kind, by the library's types and by bare calls, beside the library.")
+
+        @OptionGroup var options: BenchOptions
+
+        func run() throws { try BenchmarkSuite.facilities.runAndReport(options.settings(), options) }
     }
 
     /// `ipc bench messaging`.
@@ -96,28 +110,37 @@ extension BenchmarkSuite {
         }
     }
 
+    /// Measures; what could not be measured, and why, in sentences.
+    func report(_ settings: BenchmarkSettings, rivals: [PeerProgram]) throws -> (BenchmarkReport, leftOut: [String]) {
+        let outcome = try BenchmarkRun(suite: self, settings: settings, progress: BenchmarkProgress()).measure()
+        return (
+            BenchmarkReport(suite: name, measurements: outcome.measurements),
+            outcome.leftOut + [PeerProgram.missing(rivals)].compactMap(\.self)
+        )
+    }
+
     /// What every suite's command does.
     ///
     /// - Parameter rivals: programs that are measured where they have been built.
     fileprivate func runAndReport(_ settings: BenchmarkSettings, _ options: BenchOptions, rivals: [PeerProgram] = []) throws {
         try check(settings.selection, options)
         let destination = try BenchDestination(json: options.json)
-        if isDebugBuild {
-            TextOutput.standardError("ipc: this is a debug build; its figures say nothing (swift build -c release)\n")
-        }
+        warnOfDebugBuild()
         if settings.processors.0 == settings.processors.1 && !settings.isUnpinned {
             TextOutput.standardError("ipc: this process may run on one processor only; what needs two is left out\n")
         }
         do {
-            let outcome = try BenchmarkRun(suite: self, settings: settings, progress: BenchmarkProgress()).measure()
-            try destination.write(BenchmarkReport(suite: name, measurements: outcome.measurements))
-            for sentence in outcome.leftOut + [PeerProgram.missing(rivals)].compactMap(\.self) {
-                TextOutput.standardError("ipc: \(sentence)\n")
-            }
+            let (report, leftOut) = try report(settings, rivals: rivals)
+            try destination.write(report)
+            for sentence in leftOut { TextOutput.standardError("ipc: \(sentence)\n") }
         } catch {
             throw runFailure("\(error)")
         }
     }
+}
+
+func warnOfDebugBuild() {
+    if isDebugBuild { TextOutput.standardError("ipc: this is a debug build; its figures say nothing (swift build -c release)\n") }
 }
 
 /// Assertions run in debug builds only.

@@ -92,13 +92,18 @@ struct BenchDestination {
 
     init(json: String?) throws {
         isStandardOutput = json == "-"
-        path = json.flatMap { $0 == "-" ? nil : FilePath($0) }
-        guard let path, let json else { return }
+        path = try json.flatMap { $0 == "-" ? nil : try Self.file($0, of: "--json") }
+    }
+
+    /// A path that an option names, where a file can be written.
+    static func file(_ text: String, of option: String) throws -> FilePath {
+        let path = FilePath(text)
         do {
-            try Self.check(path)
+            try check(path)
         } catch let error as Errno {
-            throw usageFailure("--json \(json): \(error)")
+            throw usageFailure("\(option) \(text): \(error)")
         }
+        return path
     }
 
     /// Opens the file for writing; one that was not there before is gone again afterwards, so that an interrupted run leaves nothing.
@@ -115,6 +120,11 @@ struct BenchDestination {
         }
     }
 
+    static func write(_ text: String, to path: FilePath) throws {
+        let file = try FileDescriptor.open(path, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: permissions)
+        try file.closeAfter { _ = try file.writeAll(text.utf8) }
+    }
+
     func write(_ report: BenchmarkReport) throws { try write(tables: report.tables, jsonLines: report.jsonLines) }
 
     func write(tables: String, jsonLines: String) throws {
@@ -122,11 +132,7 @@ struct BenchDestination {
             try FileDescriptor.standardOutput.writeAll(jsonLines.utf8)
             return
         }
-        if let path {
-            let file = try FileDescriptor.open(
-                path, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: Self.permissions)
-            try file.closeAfter { _ = try file.writeAll(jsonLines.utf8) }
-        }
+        if let path { try Self.write(jsonLines, to: path) }
         try FileDescriptor.standardOutput.writeAll(tables.utf8)
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CBenchmarkPeers
+import InterprocessSystem
 
 /// One side of one measurement, in a process of its own. Started by ``WorkerGroup`` only.
 struct BenchWorker: AsyncParsableCommand {
@@ -13,7 +14,12 @@ struct BenchWorker: AsyncParsableCommand {
     @Argument var count: Int
     @Argument var areaOffset: Int
 
-    func run() async throws {
+    func run() async throws { try await runHere() }
+
+    /// On the first thread, and on no other unless the case awaits something: a thread that has not blocked the signal that is measured would be given it, and end the process.
+    @MainActor
+    func runHere() async throws {
+        Signal.block([Signal.realTime.lowerBound])
         guard let suite = BenchmarkSuite.all.first(where: { $0.name == suite }), suite.comparisons.indices.contains(comparison),
             let contender = suite.comparisons[comparison].contenders.first(where: { $0.name == contender }),
             let body = side < suite.comparisons[comparison].nearCount ? contender.near : contender.far

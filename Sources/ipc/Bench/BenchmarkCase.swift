@@ -31,6 +31,8 @@ enum Metric: String, Sendable, CaseIterable {
     case bothEnds = "both-ends"
     /// A request there and a reply of the same size back.
     case request = "request-reply"
+    /// A message of a steady stream from one process to another; of all together.
+    case stream
     /// System calls per message.
     case syscalls
 
@@ -40,7 +42,7 @@ enum Metric: String, Sendable, CaseIterable {
     /// The turns that one sample covers.
     func turnsPerSample(size: Int) -> Int {
         switch self {
-        case .perMessage, .manyToOne, .manyToMany, .topic: Int(bench_messages_per_sample(UInt64(size)))
+        case .perMessage, .manyToOne, .manyToMany, .topic, .stream: Int(bench_messages_per_sample(UInt64(size)))
         // A pair costs little more than reading the counter; of contention there are no samples, only the whole.
         case .pair, .contended, .together, .bothEnds: Int(BENCH_CHUNK)
         default: 1
@@ -59,10 +61,12 @@ enum Metric: String, Sendable, CaseIterable {
     }
 
     /// Messages of which the table says how many bytes they are in a second.
-    var isStream: Bool { self == .perMessage || self == .throughput || self == .topic }
+    var isStream: Bool { self == .perMessage || self == .throughput || self == .topic || self == .stream }
 
     /// Whether the sides share the turns. Then there are no samples, only the whole, from the first beginning to the last end.
-    var isShared: Bool { self == .contended || self == .together || self == .manyToOne || self == .manyToMany || self == .topic }
+    var isShared: Bool {
+        self == .contended || self == .together || self == .manyToOne || self == .manyToMany || self == .topic || self == .stream
+    }
 
     /// All of them, for people.
     static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
@@ -87,10 +91,12 @@ enum Placement: String, Sendable {
 struct Contender: Sendable {
     /// Runs one side: sets up, ``BenchmarkSide/start()``, `count` turns, ``BenchmarkSide/stop()``. A thrown error ends the run with its
     /// description.
-    typealias Body = @Sendable (BenchmarkSide) async throws -> Void
+    typealias Body = nonisolated(nonsending) @Sendable (BenchmarkSide) async throws -> Void
 
     /// The `case` of the report.
     var name: String
+    /// The contender that makes the same calls without the library's types; nil where there is none.
+    var bare: String?
     /// Shared memory for the mechanism.
     var area = BenchmarkArea.page
     /// Makes what the two sides inherit besides; called anew for each round, with the size of a message.
@@ -133,7 +139,7 @@ struct BenchmarkSuite: Sendable {
     var comparisons: [Comparison]
 
     /// Every suite, for the worker processes, which find their case by its name.
-    static let all = [queue, handoff, locks, messaging, allocate]
+    static let all = [queue, handoff, locks, messaging, allocate, facilities]
 }
 
 /// The part of the shared memory that belongs to the mechanism. It is zero at the start of every round.

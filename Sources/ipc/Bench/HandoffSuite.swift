@@ -23,7 +23,7 @@ extension BenchmarkSuite {
 }
 
 /// The library's case: each turn carries a number there and the next back.
-private enum HandoffCases {
+enum HandoffCases {
     static let `switch` = Contender(name: "interprocess", near: { try ping($0) }, far: { try pong($0) })
 
     private static func join(_ side: BenchmarkSide, _ role: HandoffRole) throws -> Handoff {

@@ -26,6 +26,17 @@ enum InterprocessMessagingCases {
         ]
     }
 
+    /// One sender and one receiver, with messages of any size.
+    static func stream(size: Int) -> [Contender] {
+        size == 64
+            ? [stream(Message64.self)]
+            : [
+                Contender(
+                    name: "interprocess-queue", area: .elsewhere(capacity: max(64 << 10, 4 * size)), near: { try receiveBytes($0) },
+                    far: { try sendBytes($0) })
+            ]
+    }
+
     // MARK: One sender, one receiver
 
     private static func stream<M: BenchmarkMessage>(_ type: M.Type) -> Contender {
@@ -52,6 +63,22 @@ enum InterprocessMessagingCases {
             InterprocessLoops.use(&message)
             return message.number
         }
+    }
+
+    @inline(never)
+    private static func sendBytes(_ side: BenchmarkSide) throws {
+        var sender = try ByteSender(to: try InterprocessLoops.own(side, "queue"), capacity: side.capacity)
+        var message = [UInt64](repeating: 1, count: side.size / 8)
+        try side.measureSending { number in
+            message[0] = number
+            _ = unsafe try sender.send(message.span.bytes)
+        }
+    }
+
+    @inline(never)
+    private static func receiveBytes(_ side: BenchmarkSide) throws {
+        var receiver = try ByteReceiver(from: try InterprocessLoops.own(side, "queue"), capacity: side.capacity)
+        try side.measureReceiving { try next(side, &receiver) }
     }
 
     // MARK: Request and reply

@@ -8,6 +8,8 @@ struct Measurement {
     let placement: Placement
     let contender: String
     let baseline: String
+    /// See ``Contender/bare``.
+    let bare: String?
 
     private var times: [Double] = []
     private var processorTimes: [Double] = []
@@ -20,6 +22,7 @@ struct Measurement {
         placement = comparison.placement
         self.contender = contender.name
         baseline = comparison.baseline
+        bare = contender.bare
     }
 
     mutating func add(_ round: RoundResult) {

@@ -60,6 +60,7 @@ extension Contender {
         static let eventfd = Signal(name: "eventfd", kind: BENCH_EVENTFD, descriptors: SideDescriptors.eventfds)
         static let posixSemaphore = Signal(name: "posix-semaphore", kind: BENCH_POSIX_SEMAPHORE)
         static let systemVSemaphore = Signal(name: "sysv-semaphore", kind: BENCH_SYSV_SEMAPHORE)
+        static let realTimeSignal = Signal(name: "signal", kind: BENCH_SIGNAL)
         static let futex = Signal(name: "futex", kind: BENCH_FUTEX)
         static let mutex = Signal(name: "pthread-mutex", kind: BENCH_PTHREAD_MUTEX)
         /// The same in a suite of condition variables.

@@ -1,4 +1,5 @@
 import CBenchmarkPeers
+import InterprocessSystem
 import SystemPackage
 
 /// Descriptors that the two sides of a case inherit. The first of each is number 4 in its process (`BENCH_INPUT`), the second 5
@@ -32,6 +33,61 @@ struct SideDescriptors: Sendable {
     /// A pair of connected unix datagram sockets.
     @Sendable static func datagrams(size: Int) throws -> SideDescriptors {
         try make("socketpair") { unsafe bench_make_datagrams(&$0) }
+    }
+
+    /// A FIFO in each direction, whose paths are gone again.
+    @Sendable static func fifos(size: Int) throws -> SideDescriptors {
+        var all = SideDescriptors()
+        for number in 0..<2 {
+            let fifo = try Fifo.create(at: FilePath("/tmp/ipc-bench-\(ProcessIdentity.current().pid)-\(number)"))
+            defer { try? fifo.remove() }
+            let reader = try fifo.openReaderAtOnce().release(), writer = try fifo.openWriter().release()
+            if size > 4096 { bench_enlarge_pipe(writer.rawValue) }
+            // The first: to the far side.
+            if number == 0 {
+                (all.far, all.near) = ([reader], [writer])
+            } else {
+                (all.near, all.far) = ([reader] + all.near, all.far + [writer])
+            }
+        }
+        return all
+    }
+
+    /// Two connected seqpacket sockets.
+    @Sendable static func seqpackets(size: Int) throws -> SideDescriptors {
+        try make("socketpair") { unsafe bench_make_seqpackets(&$0) }
+    }
+
+    /// A TCP connection within this machine, whose messages are sent at once.
+    @Sendable static func tcp(size: Int) throws -> SideDescriptors {
+        let listener = try TcpListener.create(at: InternetAddress(.loopback(), port: 0))
+        let near = try TcpStream.connect(to: try listener.localAddress())
+        let far = try listener.accept()
+        try near.setNoDelay(true)
+        try far.setNoDelay(true)
+        return both(near.release(), far.release())
+    }
+
+    /// Two UDP sockets of this machine that are connected to each other.
+    @Sendable static func udp(size: Int) throws -> SideDescriptors {
+        let near = try UdpSocket.create(at: InternetAddress(.loopback(), port: 0))
+        let far = try UdpSocket.create(at: InternetAddress(.loopback(), port: 0))
+        try near.connect(to: try far.localAddress())
+        try far.connect(to: try near.localAddress())
+        return both(near.release(), far.release())
+    }
+
+    /// A terminal that changes nothing, and the side that plays the person.
+    @Sendable static func terminal(size: Int) throws -> SideDescriptors {
+        let near = try Pseudoterminal.create()
+        let far = try near.openTerminal()
+        try far.makeRaw()
+        return both(near.release(), far.release())
+    }
+
+    /// One descriptor for both directions.
+    private static func both(_ near: FileDescriptor, _ far: FileDescriptor) -> SideDescriptors {
+        SideDescriptors(near: [near, near], far: [far, far])
     }
 
     /// As many pairs of connected unix stream sockets as there are subscribers; all of the near side inherit all of theirs.

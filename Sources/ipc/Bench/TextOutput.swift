@@ -39,3 +39,12 @@ func formatted(_ value: Double, digits: Int) -> String {
     let fraction = digits == 0 ? "" : ".\(String(repeating: "0", count: digits - "\(whole % unit)".count))\(whole % unit)"
     return "\(value < 0 && whole > 0 ? "-" : "")\(whole / unit)\(fraction)"
 }
+
+/// A time: three digits and a unit.
+func formatted(nanoseconds: Double) -> String {
+    for (unit, name) in [(1e9, "s "), (1e6, "ms"), (1e4, "µs")] where nanoseconds >= unit {
+        let value = nanoseconds / (name == "µs" ? 1e3 : unit)
+        return "\(formatted(value, digits: value < 10 ? 2 : value < 100 ? 1 : 0)) \(name)"
+    }
+    return "\(formatted(nanoseconds, digits: nanoseconds < 10 ? 2 : nanoseconds < 100 ? 1 : 0)) ns"
+}
