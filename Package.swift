@@ -74,9 +74,24 @@ let package = Package(
             name: "crashlab",
             dependencies: ["CrashLab", "Interprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
             path: "Sources/CrashLabTool", swiftSettings: strict),
-        // Examples, each two small programs.
+        // Examples, each two small programs, or one with two parts.
         .executableTarget(name: "FirstSender", dependencies: ["Interprocess"], path: "Examples/01-Queue/Sender", swiftSettings: strict),
         .executableTarget(name: "FirstReceiver", dependencies: ["Interprocess"], path: "Examples/01-Queue/Receiver", swiftSettings: strict),
+        .executableTarget(
+            name: "PassDescriptor", dependencies: ["InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Examples/02-PassDescriptor", swiftSettings: strict),
+        .executableTarget(
+            name: "DriveTerminal", dependencies: ["InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Examples/03-Terminal", swiftSettings: strict),
+        .executableTarget(
+            name: "Visits", dependencies: ["InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Examples/05-MappedFile", swiftSettings: strict),
+        .executableTarget(
+            name: "Undo", dependencies: ["InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Examples/04-Undo", swiftSettings: strict),
+        .executableTarget(
+            name: "Datagrams", dependencies: ["InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Examples/06-Datagrams", swiftSettings: strict),
         // What tests need of C: fork, mount.
         .target(name: "CTestSystem", path: "Tests/CTestSystem"),
         // What tests share: directories of their own, watchdogs, processes to start and kill.
