@@ -110,21 +110,24 @@ final class ArenaHeap: @unchecked Sendable {
             return unsafe state.pointee.begin(state.pointee.page, memory)
         }
         while let page = unsafe state.pointee.available.popLast() {
+            // Else it was given back meanwhile, and may be another class's by now, and listed there.
+            guard isOwn(page) else { continue }
             unavailable(page)
-            if isOwn(page) { return unsafe state.pointee.begin(page, memory) }
+            return unsafe state.pointee.begin(page, memory)
         }
         if let page = unsafe state.pointee.collected(from: hold, atMost: 8) { return unsafe state.pointee.begin(page, memory) }
         let orphaned = memory.orphaned.loadAcquire()
         if unsafe state.pointee.orphanedSeen != orphaned {
-            if let page = adopt(sizeClass) { return unsafe state.pointee.add(page, memory) }
+            if let page = adopt(sizeClass) { return enlist(page, sizeClass) }
             unsafe state.pointee.orphanedSeen = orphaned
         }
         if let page = try claim(1, 1) { return makeSlab(page, sizeClass) }
         // Everything else before the arena grows.
         if let page = unsafe state.pointee.collected(from: hold, atMost: .max) { return unsafe state.pointee.begin(page, memory) }
-        if let page = try claimAfterGrowing(1, 1) { return makeSlab(page, sizeClass) }
-        if let page = adopt(sizeClass) { return unsafe state.pointee.add(page, memory) }
-        throw .full
+        var failure = ArenaError.full
+        do throws(ArenaError) { if let page = try claimAfterGrowing(1, 1) { return makeSlab(page, sizeClass) } } catch { failure = error }
+        if let page = adopt(sizeClass) { return enlist(page, sizeClass) }
+        throw failure
     }
 
     /// A slab that has lost its owner and has blocks left. O(pages).
@@ -148,6 +151,11 @@ final class ArenaHeap: @unchecked Sendable {
         }
         // SYNC arena.page
         memory.pageWord(page).storeRelease(PageWord(.slab, owner: hold.index, sizeClass: sizeClass).raw)
+        enlist(page, sizeClass)
+    }
+
+    private func enlist(_ page: Int, _ sizeClass: Int) {
+        unavailable(page)
         unsafe classes[sizeClass].add(page, memory)
     }
 
@@ -335,7 +343,10 @@ final class ArenaHeap: @unchecked Sendable {
         unsafe classes[sizeClass].available.append(page)
     }
 
-    private func unavailable(_ page: Int) { unsafe local.pointee.isAvailable[page >> 6] &= ~(1 << UInt64(page & 63)) }
+    /// The page is not listed, or not any more: what it was listed for as a slab of another class is nothing to it.
+    private func unavailable(_ page: Int) {
+        if unsafe page >> 6 < local.pointee.isAvailable.count { unsafe local.pointee.isAvailable[page >> 6] &= ~(1 << UInt64(page & 63)) }
+    }
 
     private func wentBack(_ count: Int) {
         unsafe local.pointee.released += count

@@ -92,13 +92,17 @@ struct ArenaPages: Sendable {
     /// **Death** before `grown` changes: memory is reserved that nobody uses before somebody grows as far. Two who do it at once reserve the same.
     func grow(_ count: Int) throws(ArenaError) -> Bool {
         let grown = memory.grown
-        guard count <= memory.limit - grown else { return false }
-        let wanted = max(ArenaUnit.roundUp(count, ArenaUnit.growth), min(grown / 16, 4096))
+        // Those that are free at its end count.
+        var tail = 0
+        while tail < count - 1, tail < grown, memory.page(grown - 1 - tail).isFree { tail += 1 }
+        let missing = count - tail
+        guard missing <= memory.limit - grown else { return false }
+        let wanted = max(ArenaUnit.roundUp(missing, ArenaUnit.growth), min(grown / 16, 4096))
         do {
             try reserve(grown, min(memory.limit, ArenaUnit.roundUp(grown + wanted, ArenaUnit.growth)))
         } catch {
-            guard case .noSpace = error, wanted > count else { throw error }
-            try reserve(grown, grown + count)
+            guard case .noSpace = error, wanted > missing else { throw error }
+            try reserve(grown, grown + missing)
         }
         return true
     }

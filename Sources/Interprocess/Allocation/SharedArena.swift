@@ -180,10 +180,16 @@ public final class SharedArena: Sendable {
     public func allocate(
         byteCount: Int, alignment: Int = 16, into link: ArenaLink, initializingWith body: (UnsafeMutableRawBufferPointer) -> Void
     ) throws(ArenaError) -> Offset {
-        Offset(
-            try using { heap throws(ArenaError) in
-                try unsafe heap.allocate(byteCount, alignment: alignment, into: link.offset.rawValue, body)
-            })
+        let fresh = try allocate(byteCount: byteCount, alignment: alignment)
+        do throws(ArenaError) {
+            // Outside of the process's own lock: it may use the arena itself, and take its time.
+            unsafe body(UnsafeMutableRawBufferPointer(rebasing: try core.bytes(fresh).prefix(byteCount)))
+            try publish(fresh, into: link)
+        } catch {
+            try free(fresh)
+            throw error
+        }
+        return fresh
     }
 
     /// Makes `link` name `fresh`, which is in hand, instead of `old`, which is freed: as one step, of which a death leaves all or nothing. O(1).

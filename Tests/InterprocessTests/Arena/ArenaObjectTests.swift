@@ -52,8 +52,22 @@ func namesOfOneBucket(_ count: Int) throws -> [String] {
     return found
 }
 
+/// A user's type, whose name begins as that of a container.
+private struct SharedStringTable: Shareable {
+    var count: UInt64 = 0
+    var capacity: UInt64 = 0
+}
+
 extension ArenaSuite {
     @Suite("named objects") struct Objects {
+        @Test("A3 an object whose type is named as a container begins is an object")
+        func namedAlike() throws {
+            let arena = try ArenaScene().open()
+            _ = try arena.construct("table", as: SharedStringTable.self) { table in table = SharedStringTable(count: 5, capacity: 7) }
+            #expect(try arena.destroy("table"))
+            #expect(try arena.objects().isEmpty && arena.validate().isEmpty)
+        }
+
         @Test(
             "A3 N8 construct, find, destroy: the object is found by its name, with its type, by every opening of the arena, until it is destroyed"
         )

@@ -1,4 +1,5 @@
 import InterprocessSystem
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -58,6 +59,59 @@ extension ArenaSuite {
                 }
                 #expect(SizeClass.words(index) <= 64)
             }
+        }
+
+        private func allocateUntilFull(_ arena: SharedArena, _ size: Int) throws -> [Offset] {
+            var found: [Offset] = []
+            while true {
+                do throws(ArenaError) { found.append(try arena.allocate(byteCount: size)) } catch {
+                    guard case .full = error else { throw error }
+                    return found
+                }
+            }
+        }
+
+        @Test("A1 what was freed of one size after another is found again: full means that there is no room")
+        func changingSizes() throws {
+            let scene = try ArenaScene()
+            let arena = try scene.open(limit: 4 << 20)
+            for offset in try (0..<40_960).map({ _ in try arena.allocate(byteCount: 64) }) { try arena.free(offset) }
+            let large = try allocateUntilFull(arena, 1024)
+            for index in stride(from: 0, to: large.count, by: 2) { try arena.free(large[index]) }
+            let again = try allocateUntilFull(arena, 1024)
+            #expect(again.count >= (large.count + 1) / 2, "of \(large.count) blocks every second was freed, and \(again.count) were found")
+        }
+
+        @Test("A1 room at the end that is free already counts when the arena grows")
+        func growingFromFree() throws {
+            let scene = try ArenaScene()
+            let arena = try scene.open(limit: 4 << 20)
+            _ = try arena.allocate(byteCount: 1)
+            for _ in 0..<3 {
+                let large = try arena.allocate(byteCount: 7 << 19)
+                try arena.free(large)
+                try arena.free(try arena.allocate(byteCount: 5 << 19))
+            }
+        }
+
+        private final class Inner: Sendable { let offset = Mutex<Offset?>(nil) }
+
+        @Test("A3 what fills a block before it is published may use the arena itself")
+        func nested() throws {
+            let scene = try ArenaScene()
+            let arena = try scene.open()
+            let thread = try TestThread {
+                let inner = Inner()
+                let outer = try unsafe arena.allocate(byteCount: 64, into: arena.root(0)) { bytes in
+                    let count = bytes.count
+                    #expect(count == 64)
+                    inner.offset.withLock { $0 = try? arena.allocate(byteCount: 32) }
+                }
+                let found = try arena.load(arena.root(0))
+                #expect(found == outer)
+                #expect(inner.offset.withLock { $0 } != nil)
+            }
+            try thread.join()
         }
 
         @Test("A1 blocks of every size and alignment: aligned, apart from one another, and all of it comes back")

@@ -10,7 +10,11 @@ enum ContainerKind: String, CaseIterable {
     case array = "SharedArray<", dictionary = "SharedDictionary<", queue = "ArenaQueue<", string = "SharedString"
 
     init?(ofType identifier: String) {
-        guard let kind = Self.allCases.first(where: { identifier.hasPrefix($0.rawValue) }) else { return nil }
+        // The others are of something, which follows; a type of the user's may begin with any of these words.
+        guard let kind = Self.allCases.first(where: { $0 == .string ? identifier == $0.rawValue : identifier.hasPrefix($0.rawValue) })
+        else {
+            return nil
+        }
         self = kind
     }
 

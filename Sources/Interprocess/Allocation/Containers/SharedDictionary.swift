@@ -105,9 +105,12 @@ public final class SharedDictionary<Key: SharedKey, Value: Shareable>: Sendable 
         _ key: Key, default initial: @autoclosure () -> Value, until deadline: Deadline = .never, _ body: (inout Value) throws -> R
     ) throws -> R {
         let result: Result<R, any Error> = unsafe try changing(key, until: deadline) { key, old throws(ArenaError) in
-            var value = old ?? initial()
             do {
-                let result = try HeldLocks.adding(core.core.identity) { try body(&value) }
+                let (value, result) = try HeldLocks.adding(core.core.identity) {
+                    var value = old ?? initial()
+                    let result = try body(&value)
+                    return (value, result)
+                }
                 try unsafe core.put(key) { unsafe Self.store(value, at: $0) }
                 return .success(result)
             } catch { return .failure(error) }

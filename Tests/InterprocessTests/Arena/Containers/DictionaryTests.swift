@@ -1,4 +1,5 @@
 import InterprocessSystem
+import Synchronization
 import TestSupport
 import Testing
 
@@ -86,6 +87,30 @@ extension ArenaSuite {
             #expect(try arena.objects().map(\.type) == ["SharedDictionary<String, Whole:128>"])
             // 672 bytes, rounded to their size of blocks.
             #expect(arena.content == 768 && arena.validate().isEmpty)
+        }
+
+        private final class Said: Sendable { let error = Mutex<ArenaError?>(nil) }
+
+        @Test("A5 S3 what makes the default of an update may not ask for the same dictionary: it is told, and waits for nothing")
+        func nestedDefault() throws {
+            let arena = try ArenaScene().open()
+            let numbers = try SharedDictionary<String, Int>("numbers", in: arena)
+            try numbers.updateValue(1, forKey: "template")
+            let thread = try TestThread {
+                let said = Said()
+                try numbers.update("new", default: fallback(numbers, said)) { $0 += 1 }
+                return said.error.withLock { $0 }
+            }
+            let said = try thread.join()
+            guard case .selfDeadlock? = said else { throw TestFailure("it was \(String(describing: said))") }
+            #expect(try numbers["new"] == 8 && numbers["template"] == 1)
+        }
+
+        private func fallback(_ numbers: SharedDictionary<String, Int>, _ said: Said) -> Int {
+            do throws(ArenaError) { return try numbers.removeValue(forKey: "template") ?? 0 } catch {
+                said.error.withLock { $0 = error }
+                return 7
+            }
         }
 
         @Test("A5 A3 types are compared; a destroyed one says so, gives everything back, and is made anew by who opens it")
