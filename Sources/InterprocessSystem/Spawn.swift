@@ -47,18 +47,22 @@ public struct ChildProcess: ~Copyable, Sendable {
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         // In two rounds, by way of numbers that nobody wants, so that no target overwrites a source still to come.
-        let free = (descriptors.map { max($0.0.rawValue, $0.1) }.max() ?? 2) + 1
-        for (index, (ours, _)) in descriptors.enumerated() {
-            unsafe posix_spawn_file_actions_adddup2(&actions, ours.rawValue, free + CInt(index))
+        let wanted = Set(descriptors.flatMap { [$0.0.rawValue, $0.1] })
+        let free = (3...).lazy.map { CInt($0) }.filter { !wanted.contains($0) }.prefix(descriptors.count)
+        var failure: CInt = 0
+        /// A number that no descriptor can have is refused, and would be left out.
+        func duplicate(_ number: CInt, to target: CInt) {
+            let status = unsafe posix_spawn_file_actions_adddup2(&actions, number, target)
+            if failure == 0 { failure = status }
         }
+        for ((ours, _), place) in zip(descriptors, free) { duplicate(ours.rawValue, to: place) }
         if let terminal {
             // The first terminal that the leader of a session opens becomes its controlling one.
             unsafe terminal.withPlatformString { _ = unsafe posix_spawn_file_actions_addopen(&actions, 0, $0, O_RDWR, 0) }
-            for number in [1, 2] as [CInt] { unsafe posix_spawn_file_actions_adddup2(&actions, 0, number) }
+            for number in [1, 2] as [CInt] { duplicate(0, to: number) }
         }
-        for (index, (_, theirs)) in descriptors.enumerated() {
-            unsafe posix_spawn_file_actions_adddup2(&actions, free + CInt(index), theirs)
-        }
+        for ((_, theirs), place) in zip(descriptors, free) { duplicate(place, to: theirs) }
+        if failure != 0 { throw Errno(rawValue: failure) }
         // All others: those just used, and what a library of somebody else's has left open without close-on-exec.
         let kept = Set(descriptors.map(\.1))
         let end = max(3, (kept.max() ?? 2) + 1)

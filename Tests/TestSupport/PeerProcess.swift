@@ -42,6 +42,11 @@ public final class PeerProcess {
         try self.init(all: ["/usr/bin/env", "python3", "-S", "-c", script] + arguments, descriptors, [:])
     }
 
+    /// Any program, found by `PATH`.
+    public convenience init(program: String, _ arguments: [String], descriptors: [(FileDescriptor, CInt)] = []) throws {
+        try self.init(all: ["/usr/bin/env", program] + arguments, descriptors, [:])
+    }
+
     private init(all: [String], _ descriptors: [(FileDescriptor, CInt)], _ environment: [String: String]) throws {
         let toChild = try pipe()
         let fromChild = try pipe()

@@ -17,32 +17,34 @@ public struct Facility: Sendable, Hashable, CustomStringConvertible {
 
     /// Makes a call of this facility. See ``systemCall(_:retryOnInterrupt:_:)``.
     @discardableResult
-    func call(_ name: SystemCallName, on object: String = "", _ body: () -> Int) throws(FacilityError) -> Int {
+    func call(_ name: SystemCallName, on object: @autoclosure () -> String = "", _ body: () -> Int) throws(FacilityError) -> Int {
         do throws(Errno) {
             return try systemCall(name, body)
         } catch {
-            throw FacilityError(self, name, error, object: object)
+            throw FacilityError(self, name, error, object: object())
         }
     }
 
     /// Makes a call that does not wait; nil if it would have had to (`EAGAIN`).
-    func tryCall(_ name: SystemCallName, on object: String = "", _ body: () -> Int) throws(FacilityError) -> Int? {
+    func tryCall(_ name: SystemCallName, on object: @autoclosure () -> String = "", _ body: () -> Int) throws(FacilityError) -> Int? {
         do throws(Errno) {
             return try systemCall(name, body)
         } catch .resourceTemporarilyUnavailable {
             return nil
         } catch {
-            throw FacilityError(self, name, error, object: object)
+            throw FacilityError(self, name, error, object: object())
         }
     }
 
     /// Does what fails by an errno alone, as an operation of this facility.
     @discardableResult
-    func checking<R: ~Copyable>(_ name: SystemCallName, on object: String = "", _ body: () throws(Errno) -> R) throws(FacilityError) -> R {
+    func checking<R: ~Copyable>(_ name: SystemCallName, on object: @autoclosure () -> String = "", _ body: () throws(Errno) -> R)
+        throws(FacilityError) -> R
+    {
         do throws(Errno) {
             return try body()
         } catch {
-            throw FacilityError(self, name, error, object: object)
+            throw FacilityError(self, name, error, object: object())
         }
     }
 }

@@ -24,25 +24,29 @@ final class Readiness: Sendable {
         var lastNumber: UInt64 = 0
     }
 
-    private static let shared: Result<Readiness, Errno> = Result { () throws(Errno) in try Readiness() }
+    private static let made = Lock<Readiness?>(nil)
+
+    /// Made by the first who needs it; by the next one, if there were no descriptors for it.
+    private static func shared() throws(Errno) -> Readiness {
+        try made.withLock { made throws(Errno) in
+            if let made { return made }
+            let new = try Readiness()
+            made = new
+            return new
+        }
+    }
 
     private let state = Lock(State())
     private let epoll: OwnedDescriptor
     /// Wakes the thread when a waiter's deadline is to be looked at.
-    private let poke: (reading: FileDescriptor, writing: FileDescriptor)
+    private let poke: EventCounter
     private static let pokeData = UInt64.max
 
     private init() throws(Errno) {
         epoll = OwnedDescriptor(owning: try systemCall("epoll_create1") { ipc_epoll_create() })
-        do throws(FacilityError) {
-            poke = try Pipe().release()
-        } catch {
-            throw error.errno
-        }
-        let poked = poke.reading.rawValue
-        try systemCall("epoll_ctl") {
-            ipc_epoll_change(epoll.descriptor.rawValue, ipc_epoll_add, poked, ipc_epoll_in, Self.pokeData)
-        }
+        do throws(FacilityError) { poke = try EventCounter() } catch { throw error.errno }
+        let poked = poke.descriptor.rawValue, number = epoll.descriptor.rawValue
+        try systemCall("epoll_ctl") { ipc_epoll_change(number, ipc_epoll_add, poked, ipc_epoll_in, Self.pokeData) }
         try startServiceThread(named: "ipc-readiness") { [self] in run() }
     }
 
@@ -55,7 +59,7 @@ final class Readiness: Sendable {
     ) async throws(Errno) {
         guard !Task.isCancelled else { throw .canceled }
         if let deadline, deadline <= .now { throw .deadline }
-        let source = try shared.get()
+        let source = try shared()
         let number = source.state.withLock { state in
             state.lastNumber += 1
             return state.lastNumber
@@ -126,11 +130,8 @@ final class Readiness: Sendable {
         return waiter
     }
 
-    private func wakeThread() {
-        var one: UInt8 = 1
-        // A full pipe wakes it as well.
-        _ = unsafe ipc_write_flags(poke.writing.rawValue, &one, 1, ipc_now)
-    }
+    /// Nobody adds up to so much that it would wait.
+    private func wakeThread() { try? poke.add(1) }
 
     // MARK: The thread
 
@@ -141,8 +142,7 @@ final class Readiness: Sendable {
             let count = (try? wait(&events, until: deadline)) ?? 0
             for event in events[..<count] {
                 if event.data == Self.pokeData {
-                    var bytes: UInt64 = 0
-                    _ = unsafe ipc_read_flags(poke.reading.rawValue, &bytes, 8, 0)
+                    _ = try? poke.take()
                 } else {
                     report(Int32(truncatingIfNeeded: event.data), event.events)
                 }

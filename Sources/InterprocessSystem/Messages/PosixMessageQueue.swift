@@ -114,7 +114,9 @@ public struct PosixMessageQueue: MessageChannel, ~Copyable {
     /// Sends; waits while the queue is full. The corresponding C function is `mq_send`.
     ///
     /// - Throws: `EMSGSIZE` for a message longer than the queue's.
-    public func send(_ message: Span<UInt8>, priority: UInt32) throws(FacilityError) { _ = try put(message, priority, waiting: true) }
+    public func send(_ message: Span<UInt8>, priority: UInt32) throws(FacilityError) {
+        while try put(message, priority, waiting: true) == nil { try waitUntilReady(for: .writing, until: nil) }
+    }
 
     /// Sends; false if the queue is full. The corresponding C function is `mq_timedsend` with a time that has passed.
     public func trySend(_ message: Span<UInt8>, priority: UInt32) throws(FacilityError) -> Bool {
@@ -145,7 +147,11 @@ public struct PosixMessageQueue: MessageChannel, ~Copyable {
     ///
     /// - Throws: `EMSGSIZE` if the buffer is smaller than the queue's ``Options/messageSize``.
     public func receiveWithPriority(into buffer: inout MutableSpan<UInt8>) throws(FacilityError) -> (byteCount: Int, priority: UInt32) {
-        waited(try take(into: &buffer, waiting: true))
+        while true {
+            // Somebody else may have made it non-blocking (O_NONBLOCK).
+            if let found = try take(into: &buffer, waiting: true) { return found }
+            try waitUntilReady(for: .reading, until: nil)
+        }
     }
 
     /// Receives the message that is first, and its priority; nil if there is none. The corresponding C function is `mq_timedreceive` with a time that has passed.
@@ -167,7 +173,7 @@ public struct PosixMessageQueue: MessageChannel, ~Copyable {
     private func now(_ name: SystemCallName, _ body: () -> Int) throws(FacilityError) -> Int? {
         do throws(FacilityError) {
             return try facility.call(name, body)
-        } catch let error where error.isDeadline {
+        } catch let error where error.isDeadline || error.errno == .resourceTemporarilyUnavailable {
             return nil
         }
     }
@@ -193,6 +199,8 @@ extension Facility {
         switch (operation, error) {
         case ("mq_open", .invalidArgument):
             "a name is a slash and more without one; and a queue holds at most what PosixMessageQueue.Limits say: raise fs.mqueue.msg_max or msgsize_max"
+        case ("mq_open", .permissionDenied):
+            "a name has one slash, at its beginning; or the queue is another's: ask its owner for permission"
         case ("mq_open", .tooManyOpenFiles): "close some, or raise the limits of files (ulimit -n) or of bytes in queues (ulimit -q)"
         case ("mq_open", .noSpace): "remove queues that nobody uses (/dev/mqueue), or raise fs.mqueue.queues_max"
         case ("mq_send", .messageTooLong): "send at most the queue's messageSize, or make the queue anew with a larger one"

@@ -49,16 +49,16 @@ public enum Signal {
         _exit(128 + signal)
     }
 
-    /// Runs `body`, a call that returns a negative errno, such that `EPIPE` brings no signal.
+    /// Runs `body`, a call that returns how many of `count` bytes were moved or a negative errno, such that nobody's reading any more brings no signal.
     ///
     /// The corresponding C functions are `pthread_sigmask`, `sigpending` and `sigtimedwait`.
-    static func withoutBrokenPipe(_ body: () -> Int) -> Int {
+    static func withoutBrokenPipe(moving count: Int, _ body: () -> Int) -> Int {
         var set = signalSet([pipe]), before = sigset_t(), pending = sigset_t()
         unsafe sigpending(&pending)
         unsafe pthread_sigmask(SIG_BLOCK, &set, &before)
         let result = body()
-        // One that waited before is somebody else's.
-        if result == -Int(EPIPE), unsafe sigismember(&pending, pipe) == 0 {
+        // Of what was moved in part before the other side ended, the kernel says how much, and signals all the same. One that waited before is somebody else's.
+        if result == -Int(EPIPE) || result >= 0 && result < count, unsafe sigismember(&pending, pipe) == 0 {
             var none = timespec()
             while unsafe sigtimedwait(&set, nil, &none) == -1 && errno == EINTR {}
         }

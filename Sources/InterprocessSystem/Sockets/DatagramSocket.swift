@@ -22,7 +22,7 @@ extension DatagramSocket where Self: ~Copyable {
     ///
     /// - Throws: `ECONNREFUSED` if nobody is there, `EMSGSIZE`, and others of the path or the network.
     public func send(_ message: Span<UInt8>, to address: Address) throws(FacilityError) {
-        _ = waited(try send(message, to: address, flags: 0))
+        while try send(message, to: address, flags: 0) == nil { try waitUntilReady(for: .writing, until: nil) }
     }
 
     /// Sends to `address`; false if there is no room. Does not wait. The corresponding C function is `sendto(MSG_DONTWAIT)`.
@@ -38,7 +38,11 @@ extension DatagramSocket where Self: ~Copyable {
     public func receiveWithSender(
         into buffer: inout MutableSpan<UInt8>
     ) throws(FacilityError) -> (byteCount: Int, sender: Address.Reported) {
-        waited(try receiveWithSender(into: &buffer, flags: 0))
+        while true {
+            // Somebody else may have made it non-blocking (O_NONBLOCK).
+            if let found = try receiveWithSender(into: &buffer, flags: 0) { return found }
+            try waitUntilReady(for: .reading, until: nil)
+        }
     }
 
     /// The same; nil if there is none. Does not wait. The corresponding C function is `recvfrom(MSG_TRUNC|MSG_DONTWAIT)`.

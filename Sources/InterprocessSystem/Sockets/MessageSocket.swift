@@ -8,7 +8,10 @@ extension MessageSocket where Self: ~Copyable {
     ///
     /// - Throws: `EMSGSIZE` if it is larger than the socket's buffer, or than a datagram of the network, and, after the death of the other side, of a seqpacket socket
     ///   ``FacilityError/isOtherSideGone``, of a datagram socket `ECONNREFUSED`.
-    public func send(_ message: Span<UInt8>) throws(FacilityError) { _ = waited(try send(message, flags: 0)) }
+    public func send(_ message: Span<UInt8>) throws(FacilityError) {
+        // Somebody else may have made it non-blocking (O_NONBLOCK).
+        while try send(message, flags: 0) == nil { try waitUntilReady(for: .writing, until: nil) }
+    }
 
     /// Sends a message; false if there is no room. Does not wait. The corresponding C function is `send(MSG_DONTWAIT)`.
     ///
@@ -19,7 +22,11 @@ extension MessageSocket where Self: ~Copyable {
     ///
     /// - Throws: `EMSGSIZE` if it does not fit into `buffer`; then it is lost.
     public func receive(into buffer: inout MutableSpan<UInt8>) throws(FacilityError) -> Int {
-        waited(try receiveMessage(into: &buffer, flags: 0))
+        while true {
+            // Somebody else may have made it non-blocking (O_NONBLOCK).
+            if let count = try receiveMessage(into: &buffer, flags: 0) { return count }
+            try waitUntilReady(for: .reading, until: nil)
+        }
     }
 
     /// Receives a message; nil if there is none. Does not wait. Else as ``receive(into:)``. The corresponding C function is `recv(MSG_TRUNC|MSG_DONTWAIT)`.

@@ -80,7 +80,11 @@ extension Socket where Self: ~Copyable {
                     let status = deadline == nil ? 0 : ipc_set_socket_time(number, ipc_send_time, Int64(clamping: left))
                     return status < 0 ? status : unsafe ipc_connect(number, bytes, count)
                 }
-            } catch let error where error.errno == .resourceTemporarilyUnavailable || error.errno == .nowInProgress {
+            } catch let error
+                where [.resourceTemporarilyUnavailable, .nowInProgress].contains(error.errno)
+                || deadline != nil && error.errno == .alreadyInProcess
+            {
+                // The last is said where a signal had interrupted it before.
                 throw FacilityError(facility, "connect", .deadline, object: address.description)
             }
         }

@@ -34,9 +34,3 @@ extension DescriptorFacility where Self: ~Copyable {
         }
     }
 }
-
-/// Why the result of a call that may wait cannot be nil.
-func waited<R>(_ result: R?) -> R {
-    guard let result else { preconditionFailure("the descriptor was made non-blocking (O_NONBLOCK) by somebody else") }
-    return result
-}

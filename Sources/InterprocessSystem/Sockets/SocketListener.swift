@@ -33,27 +33,40 @@ public struct SocketListener<Connection: Socket & ~Copyable>: DescriptorFacility
     /// - Throws: `EMFILE`, `ENFILE`, `ENOMEM`: then the one who connects still waits. Of a network, also what has ended the connection
     ///   (`ECONNABORTED`, `ENETDOWN`, …): then the next one can be accepted.
     public func accept() throws(FacilityError) -> Connection {
-        Connection(owning: FileDescriptor(rawValue: CInt(try facility.call("accept4") { ipc_accept(descriptor.rawValue) })))
+        Connection(owning: try acceptDescriptor())
     }
 
-    /// The next who connects; nil if nobody waits. Somebody else who accepts from the same socket at the same moment makes this one wait.
+    /// The next who connects; nil if nobody waits. The kernel has no call for that: another process that accepts from the same socket at the same moment, or ``accept()`` in this one, makes it wait.
     ///
     /// The corresponding C functions are `poll` and `accept4`.
-    public func tryAccept() throws(FacilityError) -> Connection? { try isReadyNow(descriptor, .reading, facility) ? try accept() : nil }
+    public func tryAccept() throws(FacilityError) -> Connection? {
+        // One after the other: of two that found the same one waiting, the second would wait for the next.
+        let accepted = try accepting.withLock { _ throws(FacilityError) -> FileDescriptor? in
+            try isReadyNow(descriptor, .reading, facility) ? try acceptDescriptor() : nil
+        }
+        guard let accepted else { return nil }
+        return Connection(owning: accepted)
+    }
 
     /// The next who connects; waits for one until `deadline`. The corresponding C functions are `ppoll` and `accept4`.
     public func accept(until deadline: MonotonicInstant) throws(FacilityError) -> Connection {
-        try waitUntilReady(for: .reading, until: deadline)
-        return try accept()
+        while true {
+            if let connection = try tryAccept() { return connection }
+            try waitUntilReady(for: .reading, until: deadline)
+        }
     }
 
     /// The next who connects; suspends the task until there is one, until `deadline` or cancellation.
     public func accept(until deadline: MonotonicInstant? = nil) async throws(FacilityError) -> Connection {
-        try await waitUntilReady(for: .reading, until: deadline)
-        return try acceptNext()
+        while true {
+            if let connection = try tryAccept() { return connection }
+            try await waitUntilReady(for: .reading, until: deadline)
+        }
     }
 
-    private func acceptNext() throws(FacilityError) -> Connection { try accept() }
+    private func acceptDescriptor() throws(FacilityError) -> FileDescriptor {
+        FileDescriptor(rawValue: CInt(try facility.call("accept4") { ipc_accept(descriptor.rawValue) }))
+    }
 
     /// Makes the socket of `socket`, which has no address yet. The corresponding C functions are `bind` and `listen`.
     static func listen(_ socket: consuming Connection, at address: Connection.Address, backlog: Int) throws(FacilityError) -> Self {
@@ -72,6 +85,15 @@ extension SocketListener where Connection: UnixSocket & ~Copyable {
     /// - Parameter backlog: how many may have connected and not been accepted; the kernel takes at most `net.core.somaxconn`.
     /// - Throws: `EADDRINUSE`, `EACCES`, `ENOENT`, `ENOTDIR`, `EROFS`, `ENAMETOOLONG`, and `EOPNOTSUPP` for datagrams, which nobody accepts.
     public static func create(at address: UnixAddress, backlog: Int = 128) throws(FacilityError) -> Self {
-        try listen(try Connection.make(address.family), at: address, backlog: backlog)
+        do throws(FacilityError) {
+            return try listen(try Connection.make(address.family), at: address, backlog: backlog)
+        } catch {
+            // It has the path by then.
+            if error.operation == "listen" { try? address.remove() }
+            throw error
+        }
     }
 }
+
+/// Who accepts without waiting.
+private let accepting = Lock(())

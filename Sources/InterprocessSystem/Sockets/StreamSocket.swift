@@ -7,7 +7,13 @@ public protocol StreamSocket: Socket, ByteReading, ByteWriting, ~Copyable {}
 
 extension StreamSocket where Self: ~Copyable {
     /// The corresponding C function is `recv`.
-    public func read(into buffer: inout MutableSpan<UInt8>) throws(FacilityError) -> Int { waited(try receive(into: &buffer, flags: 0)) }
+    public func read(into buffer: inout MutableSpan<UInt8>) throws(FacilityError) -> Int {
+        while true {
+            // Somebody else may have made it non-blocking (O_NONBLOCK).
+            if let count = try receive(into: &buffer, flags: 0) { return count }
+            try waitUntilReady(for: .reading, until: nil)
+        }
+    }
 
     /// The corresponding C function is `recv(MSG_DONTWAIT)`.
     public func tryRead(into buffer: inout MutableSpan<UInt8>) throws(FacilityError) -> Int? {
@@ -23,7 +29,12 @@ extension StreamSocket where Self: ~Copyable {
 
     /// The corresponding C function is `send`.
     public func write(_ bytes: Span<UInt8>) throws(FacilityError) {
-        try unsafe writeAll(bytes) { (part) throws(FacilityError) in waited(try unsafe send(part, flags: 0)) }
+        try unsafe writeAll(bytes) { (part) throws(FacilityError) in
+            while true {
+                if let count = try unsafe send(part, flags: 0) { return count }
+                try waitUntilReady(for: .writing, until: nil)
+            }
+        }
     }
 
     /// The corresponding C function is `send(MSG_DONTWAIT)`.

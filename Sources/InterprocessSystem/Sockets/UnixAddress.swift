@@ -33,7 +33,10 @@ public enum UnixAddress: SocketAddress {
     ) throws(FacilityError) -> R {
         var name: [UInt8]
         switch self {
-        case .path(let path): name = Array(path.string.utf8)
+        case .path(let path):
+            // To the kernel, no path would be an abstract name.
+            if path.isEmpty { throw FacilityError(facility, operation, .noSuchFileOrDirectory, object: "an empty path") }
+            name = unsafe path.withPlatformString { unsafe Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
         case .abstract(let text): name = [0] + text.utf8
         }
         let isAbstract = name.first == 0

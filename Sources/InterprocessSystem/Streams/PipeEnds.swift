@@ -23,7 +23,7 @@ public struct PipeReader: ByteReading, ~Copyable {
         try readBlocking(descriptor, into: &buffer, of: facility)
     }
 
-    /// The corresponding C function is `preadv2(RWF_NOWAIT)`; before Linux 6.4, which has it not for pipes, `poll` and `read`: then somebody
+    /// The corresponding C function is `preadv2(RWF_NOWAIT)`; of a FIFO, and before Linux 6.4 also of a pipe, which have it not, `poll` and `read`: then somebody
     /// else who reads from the same pipe at the same moment makes this one wait.
     public func tryRead(into buffer: inout MutableSpan<UInt8>) throws(FacilityError) -> Int? {
         try readNow(descriptor, into: &buffer, of: facility)
@@ -52,7 +52,7 @@ public struct PipeWriter: ByteWriting, ~Copyable {
         }
     }
 
-    /// The corresponding C function is `pwritev2(RWF_NOSIGNAL|RWF_NOWAIT)`; before Linux 6.4 `poll` and `write` of at most
+    /// The corresponding C function is `pwritev2(RWF_NOSIGNAL|RWF_NOWAIT)`; of a FIFO, and before Linux 6.4 also of a pipe, `poll` and `write` of at most
     /// ``Pipe/atomicByteCount`` bytes: then somebody else who writes to the same pipe at the same moment makes this one wait.
     public func tryWrite(_ bytes: Span<UInt8>) throws(FacilityError) -> Int? {
         try unsafe bytes.withUnsafeBytes { (bytes) throws(FacilityError) -> Int? in
@@ -78,5 +78,5 @@ private func writeWithoutSignal(_ file: FileDescriptor, _ bytes: UnsafeRawBuffer
         // Perhaps it is the other flag that it does not have.
         if flags == 0 { writesWithoutSignal.store(false, ordering: .relaxed) }
     }
-    return Signal.withoutBrokenPipe { unsafe ipc_write_flags(file.rawValue, bytes.baseAddress, bytes.count, flags) }
+    return Signal.withoutBrokenPipe(moving: bytes.count) { unsafe ipc_write_flags(file.rawValue, bytes.baseAddress, bytes.count, flags) }
 }

@@ -106,13 +106,17 @@ public struct SystemVMessageQueue: Sendable, Hashable {
             switch self {
             case .any: 0
             case .only(let type), .except(let type): type
-            case .upTo(let type): -type
+            case .upTo(let type): 0 &- type
             }
         }
         fileprivate var isExcept: Bool { if case .except = self { true } else { false } }
         /// The kernel takes a number below 1 for another selection.
-        fileprivate var isPossible: Bool { self == .any || abs(number) >= 1 && (number > 0) == !isUpTo }
-        private var isUpTo: Bool { if case .upTo = self { true } else { false } }
+        fileprivate var isPossible: Bool {
+            switch self {
+            case .any: true
+            case .only(let type), .upTo(let type), .except(let type): type >= 1
+            }
+        }
     }
 
     /// Receives a message; waits for one. The corresponding C function is `msgrcv`.
@@ -201,8 +205,9 @@ public struct SystemVMessageQueue: Sendable, Hashable {
 
     /// Gives the queue room for so many bytes. The corresponding C functions are `msgctl(IPC_STAT)` and `msgctl(IPC_SET)`.
     ///
-    /// - Throws: `EPERM` above ``Limits/capacity`` without privileges, or of another's queue.
+    /// - Throws: `EPERM` above ``Limits/capacity`` without privileges, or of another's queue; `EINVAL` below 0.
     public func setCapacity(_ bytes: Int) throws(FacilityError) {
+        guard bytes >= 0 else { throw FacilityError(.systemVMessageQueue, "msgctl(IPC_SET)", .invalidArgument, object: object) }
         var found = ipc_sysv_queue_status()
         try call("msgctl(IPC_STAT)") { unsafe ipc_sysv_queue_get_status(identifier, &found) }
         try call("msgctl(IPC_SET)") { ipc_sysv_queue_set(identifier, found.access, UInt(bytes)) }

@@ -76,8 +76,15 @@ public struct SystemVSemaphoreSet: Sendable, Hashable {
         let identifier = try Facility.systemVSemaphoreSet.call("semget", on: key.description) {
             ipc_sysv_semaphores_get(key.rawValue, CInt(clamping: count), opening.flags(permissions))
         }
-        return try Self(identifier: Int32(identifier))
+        do throws(FacilityError) {
+            return try Self(identifier: Int32(identifier))
+        } catch let error where opening != .open && error.errno == .permissionDenied {
+            // Who may only change it may not look how many there are.
+            return Self(Int32(identifier), count)
+        }
     }
+
+    private init(_ identifier: Int32, _ count: Int) { (self.identifier, self.count) = (identifier, count) }
 
     // MARK: Operations
 
@@ -101,7 +108,10 @@ public struct SystemVSemaphoreSet: Sendable, Hashable {
         /// Waits until the semaphore is 0.
         public static func waitForZero(_ index: Int) -> Part { Part(index: index, change: 0, undo: false, isPossible: true) }
 
-        /// What does not fit is refused by the kernel: `EFBIG` and `ERANGE`.
+        /// Whether a semaphore can change by so much.
+        fileprivate var fits: Bool { abs(change) <= Limits.value }
+
+        /// An index that does not fit is refused by the kernel: `EFBIG`.
         fileprivate var raw: ipc_sysv_operation {
             ipc_sysv_operation(
                 index: UInt16(exactly: index) ?? .max, change: Int16(clamping: change),
@@ -137,6 +147,7 @@ public struct SystemVSemaphoreSet: Sendable, Hashable {
     private func run(_ parts: [Part], _ deadline: MonotonicInstant?) throws(FacilityError) {
         let name: SystemCallName = deadline == nil ? "semop" : "semtimedop"
         guard parts.allSatisfy(\.isPossible) else { throw FacilityError(.systemVSemaphoreSet, name, .invalidArgument, object: object) }
+        guard parts.allSatisfy(\.fits) else { throw FacilityError(.systemVSemaphoreSet, name, .outOfRange, object: object) }
         try call(name) {
             unsafe withUnsafeTemporaryAllocation(of: ipc_sysv_operation.self, capacity: parts.count) { raw in
                 for index in parts.indices { unsafe raw.initializeElement(at: index, to: parts[index].raw) }

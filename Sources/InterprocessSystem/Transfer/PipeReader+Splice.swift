@@ -74,11 +74,11 @@ extension PipeReader {
 
     private func moved(to file: FileDescriptor, _ offset: Int?, _ count: Int, _ flags: UInt32) -> Int {
         unsafe withOffset(offset) { place in
-            Signal.withoutBrokenPipe { unsafe ipc_splice(descriptor.rawValue, nil, file.rawValue, place, count, flags) }
+            Signal.withoutBrokenPipe(moving: count) { unsafe ipc_splice(descriptor.rawValue, nil, file.rawValue, place, count, flags) }
         }
     }
 
     private func copied(to target: FileDescriptor, _ count: Int, _ flags: UInt32) -> Int {
-        Signal.withoutBrokenPipe { ipc_tee(descriptor.rawValue, target.rawValue, count, flags) }
+        Signal.withoutBrokenPipe(moving: count) { ipc_tee(descriptor.rawValue, target.rawValue, count, flags) }
     }
 }

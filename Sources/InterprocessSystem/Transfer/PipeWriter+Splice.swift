@@ -71,11 +71,11 @@ extension PipeWriter {
 
     private func moved(from file: FileDescriptor, _ offset: Int?, _ count: Int, _ flags: UInt32) -> Int {
         unsafe withOffset(offset) { place in
-            Signal.withoutBrokenPipe { unsafe ipc_splice(file.rawValue, place, descriptor.rawValue, nil, count, flags) }
+            Signal.withoutBrokenPipe(moving: count) { unsafe ipc_splice(file.rawValue, place, descriptor.rawValue, nil, count, flags) }
         }
     }
 
     private func lent(_ memory: UnsafeRawBufferPointer, _ flags: UInt32) -> Int {
-        Signal.withoutBrokenPipe { unsafe ipc_vmsplice(descriptor.rawValue, memory.baseAddress, memory.count, flags) }
+        Signal.withoutBrokenPipe(moving: memory.count) { unsafe ipc_vmsplice(descriptor.rawValue, memory.baseAddress, memory.count, flags) }
     }
 }

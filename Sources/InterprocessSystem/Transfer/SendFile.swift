@@ -42,7 +42,7 @@ extension ByteWriting where Self: ~Copyable {
 
     private func sent(_ file: FileDescriptor, _ offset: Int?, _ count: Int) -> Int {
         unsafe withOffset(offset) { place in
-            Signal.withoutBrokenPipe { unsafe ipc_sendfile(descriptor.rawValue, file.rawValue, place, count) }
+            Signal.withoutBrokenPipe(moving: count) { unsafe ipc_sendfile(descriptor.rawValue, file.rawValue, place, count) }
         }
     }
 }

@@ -191,6 +191,70 @@ struct UnixStreamTests {
         _ = listener.descriptor
         let datagrams = #expect(throws: FacilityError.self) { _ = try UnixListener<UnixDatagram>.create(at: address(true)) }
         #expect(datagrams?.errno == .notSupportedOnSocket)
+        let left = temporary.path(of: "datagrams")
+        #expect(throws: FacilityError.self) { _ = try UnixListener<UnixDatagram>.create(at: .path(left)) }
+        #expect(try Directory(opening: temporary.path).status(of: "datagrams") == nil)
+        let empty = #expect(throws: FacilityError.self) { _ = try UnixListener<UnixStream>.create(at: .path("")) }
+        #expect(empty?.errno == .noSuchFileOrDirectory && empty?.description.contains("an empty path") == true)
+    }
+
+    private final class Listening: Sendable {
+        let listener: UnixListener<UnixStream>
+        init(at address: UnixAddress) throws { listener = try UnixListener.create(at: address) }
+        func accept(until deadline: MonotonicInstant) async throws(FacilityError) { _ = try await listener.accept(until: deadline) }
+    }
+
+    @Test("K1 of two that accept, one who connects is one's; the other waits on, until its deadline")
+    func twoAccept() async throws {
+        let address = address(true)
+        let listening = try Listening(at: address)
+        let tasks = (0..<2).map { _ in
+            Task { () async -> Bool in
+                do throws(FacilityError) {
+                    let deadline = after(milliseconds: 300)
+                    try await listening.accept(until: deadline)
+                    return true
+                } catch {
+                    return !error.isDeadline
+                }
+            }
+        }
+        try await Task.sleep(for: .milliseconds(20))
+        let client = try UnixStream.connect(to: address)
+        var accepted = 0
+        for task in tasks where await task.value { accepted += 1 }
+        #expect(accepted == 1)
+        _ = client.descriptor
+    }
+
+    @Test("K1 a socket that somebody else has made non-blocking waits all the same")
+    func nonBlocking() async throws {
+        let pair = try UnixStream.pair()
+        #expect(fcntl(pair.first.descriptor.rawValue, F_SETFL, O_NONBLOCK) == 0)
+        let other = pair.second.descriptor
+        try startServiceThread(named: "test") {
+            sleepThread(for: .milliseconds(20))
+            _ = try? other.writeAll([7])
+        }
+        #expect(try blockingRead(pair.first, 9) == [7])
+        let much = [UInt8](repeating: 1, count: 4 << 20)
+        try startServiceThread(named: "test") {
+            var left = much.count
+            var buffer = [UInt8](repeating: 0, count: 1 << 16)
+            while left > 0, let count = unsafe try? buffer.withUnsafeMutableBytes({ unsafe try other.read(into: $0) }), count > 0 {
+                left -= count
+            }
+        }
+        try blockingWrite(pair.first, much)
+        let messages = try UnixSeqpacket.pair()
+        #expect(fcntl(messages.first.descriptor.rawValue, F_SETFL, O_NONBLOCK) == 0)
+        let sender = messages.second.descriptor
+        try startServiceThread(named: "test") {
+            sleepThread(for: .milliseconds(20))
+            _ = try? sender.writeAll([8])
+        }
+        #expect(try blockingReceive(messages.first, 9) == [8])
+        _ = (pair.second.descriptor, messages.second.descriptor)
     }
 
     @Test("K1 every errno of the sockets' manual pages is told, with what to do")

@@ -148,6 +148,19 @@ struct SystemVMessageQueueTests {
         }
     }
 
+    @Test("K2 a selection or a size that cannot be is an error", arguments: [Int.min, -1, 0])
+    func impossible(number: Int) async throws {
+        try await withQueue { queue in
+            for selection: SystemVMessageQueue.Selection in [.only(number), .upTo(number), .except(number)] {
+                let error = #expect(throws: FacilityError.self) { _ = try receive(queue, 64, selection) }
+                #expect(error?.errno == .invalidArgument)
+            }
+            if number == 0 { return }
+            let error = #expect(throws: FacilityError.self) { try queue.setCapacity(number) }
+            #expect(error?.errno == .invalidArgument)
+        }
+    }
+
     @Test("K2 every errno of the msg calls is told, with what to do")
     func errors() async throws {
         try await withQueue { queue in

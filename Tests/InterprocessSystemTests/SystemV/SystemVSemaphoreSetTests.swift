@@ -125,7 +125,8 @@ struct SystemVSemaphoreSetTests {
             let most = SystemVSemaphoreSet.Limits.value
             try set.setValue(most, of: 1)
             let wrong: [([SystemVSemaphoreSet.Part], Errno)] = [
-                ([.add(1, to: 1)], .outOfRange), ([.add(1, to: 2)], .fileTooLarge), ([.add(1, to: -1)], .fileTooLarge),
+                ([.add(1, to: 1)], .outOfRange), ([.add(32_768, to: 0)], .outOfRange), ([.take(.max, from: 0)], .outOfRange),
+                ([.add(1, to: 2)], .fileTooLarge), ([.add(1, to: -1)], .fileTooLarge),
                 ([.add(1, to: 65_536)], .fileTooLarge), ([.add(0, to: 0)], .invalidArgument), ([.take(0, from: 0)], .invalidArgument),
                 ([.take(-1, from: 0)], .invalidArgument), ([.take(.min, from: 0)], .invalidArgument), ([], .invalidArgument),
                 (Array(repeating: .add(1, to: 0), count: try #require(SystemVSemaphoreSet.Limits.operationsAtOnce) + 1), .argListTooLong),

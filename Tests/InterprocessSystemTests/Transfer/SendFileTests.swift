@@ -37,6 +37,28 @@ struct SendFileTests {
         _ file: FileDescriptor, to end: borrowing W, at offset: Int? = nil, _ count: Int, until deadline: MonotonicInstant
     ) throws(FacilityError) -> Int { try end.sendFile(file, at: offset, count: count, until: deadline) }
 
+    @Test("K6 a receiver that is killed in the middle of a file is no signal: what went before is told, and then the error")
+    func endInTheMiddle() async throws {
+        let large = try Self.file(in: directory, "large", .pattern(8 << 20))
+        let path = directory.path(of: "socket")
+        let listener = try UnixListener<UnixStream>.create(at: .path(path))
+        let reader = try PeerProcess(
+            python: """
+                import os, signal, socket, sys
+                s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                s.connect(sys.argv[1])
+                left = 1000000
+                while left > 0: left -= len(s.recv(left))
+                os.kill(os.getpid(), signal.SIGKILL)
+                """, [path.string])
+        let stream = try await listener.accept(until: .after(watchdog))
+        let first = try send(large.descriptor, to: stream, at: 0, 8 << 20)
+        #expect((1_000_000..<8 << 20).contains(first))
+        let gone = #expect(throws: FacilityError.self) { _ = try send(large.descriptor, to: stream, at: first, 1) }
+        #expect(gone?.isOtherSideGone == true)
+        #expect(try await reader.ending() == .signalled(Signal.kill))
+    }
+
     private static let python = """
         import hashlib, os
         data = b''
