@@ -2,6 +2,7 @@
 #include "benchmark_side.h"
 
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -31,6 +33,21 @@ static uint64_t cost_of_readings(void) {
   return best;
 }
 
+// Counts this process's system calls, and those of the threads that it makes; -1 without the right to.
+static int counter = -1;
+
+static int open_counter(uint32_t tracepoint) {
+  if (tracepoint == 0) return -1;
+  struct perf_event_attr what = {.type = PERF_TYPE_TRACEPOINT, .size = sizeof what, .config = tracepoint, .inherit = 1};
+  return (int)syscall(SYS_perf_event_open, &what, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+// Up to now, this one included.
+static int64_t calls(void) {
+  int64_t count = 0;
+  return counter >= 0 && read(counter, &count, sizeof count) == sizeof count ? count : 0;
+}
+
 int bench_open(bench_side *side, uint32_t index, uint64_t size, uint64_t count, uint64_t capacity, uint64_t area, uint64_t area_size) {
   // The rivals block for ever when their other side is gone, so the kernel has to end this process with the coordinator.
   if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) return -errno;
@@ -45,6 +62,7 @@ int bench_open(bench_side *side, uint32_t index, uint64_t size, uint64_t count, 
   *side = (bench_side){.control = control, .samples = (uint64_t *)((char *)shared + BENCH_PAGE), .size = size, .count = count,
                        .capacity = capacity, .area = area, .area_size = area_size, .index = index};
   control->reports[index].ticks_of_readings = cost_of_readings();
+  counter = open_counter(control->tracepoint);
   return 0;
 }
 
@@ -74,6 +92,7 @@ void bench_leave(bench_side *side) {
 void bench_start(bench_side *side) {
   bench_control *control = side->control;
   meet(side, UINT64_MAX);
+  side->calls = calls();
   side->processor_ns = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
   control->reports[side->index].started = bench_ticks();
 }
@@ -84,6 +103,7 @@ void bench_stop(bench_side *side) {
   // Of a waker only the wake-ups count, not its naps in between.
   if (side->wakeups == 0) report->processor_ns = nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - side->processor_ns;
   report->samples = side->recorded;
+  report->calls = counter < 0 ? -1 : calls() - 1 - side->calls;
 }
 
 void bench_fail(bench_side *side, const char *what, int error) {

@@ -24,7 +24,8 @@ typedef struct bench_report {
   uint64_t processor_ns;  // processor time between the two, user and system
   uint64_t samples;
   uint64_t ticks_of_readings;  // what BENCH_READINGS readings of the counter take: part of every sample, of no message
-  char failure[216];      // zero-terminated; empty: none
+  int64_t calls;          // system calls between the two, of all threads; -1: not counted
+  char failure[208];      // zero-terminated; empty: none
 } bench_report;
 _Static_assert(sizeof(bench_report) == 256, "a report is four lines");
 
@@ -38,7 +39,8 @@ typedef struct bench_control {
   uint64_t message_size;  // bytes
   uint32_t launcher;      // the process id of what starts the sides in the coordinator's place; 0: nothing does
   int16_t processors[BENCH_MOST_SIDES];  // where the sides run, for a launcher; -1: anywhere
-  uint8_t reserved1[56];
+  uint32_t tracepoint;    // the kernel's number of the beginning of a system call, if they are to be counted; else 0
+  uint8_t reserved1[52];
   uint64_t parking;       // wake-ups: which wait the sleeper is about to begin
   uint8_t reserved2[120];
   uint64_t woken_at;      // wake-ups: when the waker began, ticks
@@ -58,6 +60,7 @@ typedef struct bench_side {
   uint64_t area;          // offset of the mechanism's area in the shared memory
   uint64_t area_size;
   uint64_t processor_ns;  // when started
+  int64_t calls;          // system calls before that
   uint32_t index;         // 0: the near side, which measures; in a pair, 1: the far side
   uint32_t wakeups;       // by the waker so far
   uint32_t meetings;      // so far

@@ -33,8 +33,6 @@ enum Metric: String, Sendable, CaseIterable {
     case request = "request-reply"
     /// A message of a steady stream from one process to another; of all together.
     case stream
-    /// System calls per message.
-    case syscalls
 
     /// Operations that one turn of a case's loop stands for: a ping-pong is two switches.
     var operationsPerTurn: Double { self == .switch ? 2 : 1 }
@@ -71,7 +69,7 @@ enum Metric: String, Sendable, CaseIterable {
     /// All of them, for people.
     static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
-    var unit: String { self == .syscalls ? "calls" : "ns" }
+    var unit: String { "ns" }
 }
 
 /// Which processors the sides run on.

@@ -13,6 +13,7 @@ struct BenchmarkReport {
                     ("min", measurement.minimum), ("median", measurement.median), ("p99", measurement.percentile(99)),
                     ("p999", measurement.percentile(99.9)), ("cpu", measurement.processorTime),
                 ] + (measurement.bare == nil ? [] : [("bareRatio", measurement.ratio(to: other(measurement.bare, than: measurement)))])
+                + (measurement.calls == nil ? [] : [("calls", measurement.calls)])
             return """
                 {"suite":"\(suite)",\(measurement.subject.isEmpty ? "" : "\"subject\":\"\(measurement.subject)\",")"case":"\(measurement.contender)","placement":"\(measurement.placement.rawValue)",\
                 "size":\(measurement.size),"metric":"\(measurement.metric.rawValue)","unit":"\(measurement.metric.unit)",\
@@ -38,12 +39,14 @@ struct BenchmarkReport {
     /// A table for each metric and placement.
     var tables: String {
         var result = groups.map { "\n\($0.heading):\n\(table(of: $0.rows))" }.joined()
+        let hasCalls = measurements.contains { $0.calls != nil }
         let hasBare = measurements.contains { $0.bare != nil }
         result += """
 
             min and median: of the rounds' own figures, the best and the middle one; rounds: \(measurements.first?.rounds ?? 0).
             p99, p99.9: over all samples.
             cpu: processor time of all sides per operation. ratio: to the row with 1.00 in the same round, the middle one.
+            \(hasCalls ? "calls: system calls of all sides per operation, counted in a short run of their own.\n" : "")\
             \(hasBare ? "to C: the same to the row of the same calls made from C.\n" : "")
             """
         return result
@@ -61,6 +64,7 @@ struct BenchmarkReport {
             number("p99", row.percentile(99).map(formatted(nanoseconds:)) ?? "")
             number("p99.9", row.percentile(99.9).map(formatted(nanoseconds:)) ?? "")
             number("cpu", formatted(nanoseconds: row.processorTime))
+            if rows.contains(where: { $0.calls != nil }) { number("calls", row.calls.map { formatted($0, digits: 2) } ?? "") }
             if rows.contains(where: { $0.metric.isStream && $0.size >= 1024 }) {
                 number("GB/s", row.size >= 1024 && row.median > 0 ? formatted(Double(row.size) / row.median, digits: 1) : "")
             }
@@ -104,7 +108,6 @@ extension Metric {
         case .bothEnds: "One message, sent and received by one thread"
         case .request: "Request and reply"
         case .stream: "One message of a stream from one process to another"
-        case .syscalls: "System calls per message"
         }
     }
 }

@@ -53,6 +53,9 @@ struct BenchmarkRun {
         var failure: String?
     }
 
+    /// Enough that beginning and end do not count.
+    private static let turnsToCount = 5000
+
     func measure() throws -> BenchmarkOutcome {
         var entries = try makeEntries()
         var services = PeerServices()
@@ -72,6 +75,16 @@ struct BenchmarkRun {
                 let what = "\(suite.name): round \(round + 1) of \(settings.rounds)"
                 progress.show(what, done: index, of: entries.count, entries[index].group)
                 try attempt(&entries[index]) { $0.measurement.add(try $0.group.run(count: $0.turns)) }
+            }
+        }
+        if let tracepoint = SystemCallTracepoint.number {
+            for index in entries.indices {
+                progress.show("\(suite.name): counting system calls", done: index, of: entries.count, entries[index].group)
+                try attempt(&entries[index]) { entry in
+                    let least = entry.group.comparison.metric.turnsPerSample(size: entry.group.comparison.size)
+                    let turns = min(entry.turns, max(least, Self.turnsToCount))
+                    entry.measurement.calls = try entry.group.run(count: turns, countingCallsAt: tracepoint).calls
+                }
             }
         }
         return BenchmarkOutcome(measurements: entries.filter { $0.failure == nil }.map(\.measurement), leftOut: failures(of: entries))

@@ -17,28 +17,26 @@ struct FacilityCarrier: Sendable {
     var isOptional = false
 
     static let all = [
-        FacilityCarrier(name: "pipe", carrier: BENCH_FILES, descriptors: SideDescriptors.pipes) { side, _ in pipeEnds(side) },
-        FacilityCarrier(name: "fifo", carrier: BENCH_FILES, descriptors: SideDescriptors.fifos) { side, _ in pipeEnds(side) },
+        FacilityCarrier(name: "pipe", carrier: BENCH_FILES, descriptors: SideDescriptors.pipes) { side, _ in PipeEnds(side) },
+        FacilityCarrier(name: "fifo", carrier: BENCH_FILES, descriptors: SideDescriptors.fifos) { side, _ in PipeEnds(side) },
         FacilityCarrier(name: "unix-stream", carrier: BENCH_UNIX_STREAM, descriptors: SideDescriptors.sockets) { side, _ in
-            StreamEnd(UnixStream(owning: side.descriptor(0)))
+            UnixStreamEnd(side)
         },
         FacilityCarrier(name: "tcp", carrier: BENCH_UNIX_STREAM, descriptors: SideDescriptors.tcp, isOptional: true) { side, _ in
-            StreamEnd(TcpStream(owning: side.descriptor(0)))
+            TcpEnd(side)
         },
         FacilityCarrier(name: "pseudoterminal", carrier: BENCH_FILES, descriptors: SideDescriptors.terminal, isOptional: true) { side, _ in
-            let descriptor = side.descriptor(0)
-            return side.isNear
-                ? StreamEnd(Pseudoterminal(owning: descriptor)) as any FacilityEnd : StreamEnd(Terminal(owning: descriptor))
+            side.isNear ? PseudoterminalEnd(side) as any FacilityEnd : TerminalEnd(side)
         },
         FacilityCarrier(name: "unix-datagram", carrier: BENCH_UNIX_DATAGRAM, descriptors: SideDescriptors.datagrams, largest: 65536) {
-            side, _ in ChannelEnd(UnixDatagram(owning: side.descriptor(0)))
+            side, _ in UnixDatagramEnd(side)
         },
         FacilityCarrier(name: "unix-seqpacket", carrier: BENCH_UNIX_DATAGRAM, descriptors: SideDescriptors.seqpackets, largest: 65536) {
-            side, _ in ChannelEnd(UnixSeqpacket(owning: side.descriptor(0)))
+            side, _ in UnixSeqpacketEnd(side)
         },
         FacilityCarrier(
             name: "udp", carrier: BENCH_UNIX_DATAGRAM, descriptors: SideDescriptors.udp, largest: 32768, loses: true, isOptional: true
-        ) { side, _ in ChannelEnd(UdpSocket(owning: side.descriptor(0))) },
+        ) { side, _ in UdpEnd(side) },
         FacilityCarrier(
             name: "posix-mq", carrier: BENCH_POSIX_QUEUE, descriptors: SideDescriptors.messageQueues, largest: 8192, isOptional: true
         ) { side, _ in try PosixQueueEnds(side) },
@@ -53,10 +51,6 @@ struct FacilityCarrier: Sendable {
     ) {
         (self.name, self.carrier, self.descriptors, self.end) = (name, carrier, descriptors, end)
         (self.largest, self.loses, self.isOptional) = (largest, loses, isOptional)
-    }
-
-    private static func pipeEnds(_ side: BenchmarkSide) -> any FacilityEnd {
-        StreamEnds(PipeReader(owning: side.descriptor(0)), PipeWriter(owning: side.descriptor(1)))
     }
 
     /// A message there and one back; both sides sleep.

@@ -9,28 +9,55 @@ protocol FacilityEnd: AnyObject {
     func get(_ message: inout MutableSpan<UInt8>) throws
 }
 
-/// Two things that bytes are written to and read from.
-final class StreamEnds<Reader: ByteReading & ~Copyable, Writer: ByteWriting & ~Copyable>: FacilityEnd {
-    private let reader: Reader
-    private let writer: Writer
-    init(_ reader: consuming Reader, _ writer: consuming Writer) {
-        self.reader = reader
-        self.writer = writer
+// A class for each, since a generic one's calls would not be those that its user makes: the compiler leaves them general.
+
+final class PipeEnds: FacilityEnd {
+    private let reader: PipeReader
+    private let writer: PipeWriter
+    init(_ side: BenchmarkSide) {
+        reader = PipeReader(owning: side.descriptor(0))
+        writer = PipeWriter(owning: side.descriptor(1))
     }
 
     func put(_ message: Span<UInt8>) throws { try writer.write(message) }
     func get(_ message: inout MutableSpan<UInt8>) throws { try readAll(reader, &message) }
 }
 
-/// One thing that bytes are written to and read from.
-final class StreamEnd<Stream: ByteReading & ByteWriting & ~Copyable>: FacilityEnd {
-    private let stream: Stream
-    init(_ stream: consuming Stream) { self.stream = stream }
+final class UnixStreamEnd: FacilityEnd {
+    private let stream: UnixStream
+    init(_ side: BenchmarkSide) { stream = UnixStream(owning: side.descriptor(0)) }
 
     func put(_ message: Span<UInt8>) throws { try stream.write(message) }
     func get(_ message: inout MutableSpan<UInt8>) throws { try readAll(stream, &message) }
 }
 
+final class TcpEnd: FacilityEnd {
+    private let stream: TcpStream
+    init(_ side: BenchmarkSide) { stream = TcpStream(owning: side.descriptor(0)) }
+
+    func put(_ message: Span<UInt8>) throws { try stream.write(message) }
+    func get(_ message: inout MutableSpan<UInt8>) throws { try readAll(stream, &message) }
+}
+
+/// The side that plays the person.
+final class PseudoterminalEnd: FacilityEnd {
+    private let terminal: Pseudoterminal
+    init(_ side: BenchmarkSide) { terminal = Pseudoterminal(owning: side.descriptor(0)) }
+
+    func put(_ message: Span<UInt8>) throws { try terminal.write(message) }
+    func get(_ message: inout MutableSpan<UInt8>) throws { try readAll(terminal, &message) }
+}
+
+/// The program's side.
+final class TerminalEnd: FacilityEnd {
+    private let terminal: Terminal
+    init(_ side: BenchmarkSide) { terminal = Terminal(owning: side.descriptor(0)) }
+
+    func put(_ message: Span<UInt8>) throws { try terminal.write(message) }
+    func get(_ message: inout MutableSpan<UInt8>) throws { try readAll(terminal, &message) }
+}
+
+@inline(__always)
 private func readAll<Reader: ByteReading & ~Copyable>(_ reader: borrowing Reader, _ message: inout MutableSpan<UInt8>) throws {
     var done = 0
     while done < message.count {
@@ -41,13 +68,28 @@ private func readAll<Reader: ByteReading & ~Copyable>(_ reader: borrowing Reader
     }
 }
 
-/// One thing that messages are sent to and received from.
-final class ChannelEnd<Channel: MessageChannel & ~Copyable>: FacilityEnd {
-    private let channel: Channel
-    init(_ channel: consuming Channel) { self.channel = channel }
+final class UnixDatagramEnd: FacilityEnd {
+    private let socket: UnixDatagram
+    init(_ side: BenchmarkSide) { socket = UnixDatagram(owning: side.descriptor(0)) }
 
-    func put(_ message: Span<UInt8>) throws { try channel.send(message) }
-    func get(_ message: inout MutableSpan<UInt8>) throws { try expectWhole(try channel.receive(into: &message), message.count) }
+    func put(_ message: Span<UInt8>) throws { try socket.send(message) }
+    func get(_ message: inout MutableSpan<UInt8>) throws { try expectWhole(try socket.receive(into: &message), message.count) }
+}
+
+final class UnixSeqpacketEnd: FacilityEnd {
+    private let socket: UnixSeqpacket
+    init(_ side: BenchmarkSide) { socket = UnixSeqpacket(owning: side.descriptor(0)) }
+
+    func put(_ message: Span<UInt8>) throws { try socket.send(message) }
+    func get(_ message: inout MutableSpan<UInt8>) throws { try expectWhole(try socket.receive(into: &message), message.count) }
+}
+
+final class UdpEnd: FacilityEnd {
+    private let socket: UdpSocket
+    init(_ side: BenchmarkSide) { socket = UdpSocket(owning: side.descriptor(0)) }
+
+    func put(_ message: Span<UInt8>) throws { try socket.send(message) }
+    func get(_ message: inout MutableSpan<UInt8>) throws { try expectWhole(try socket.receive(into: &message), message.count) }
 }
 
 /// A POSIX message queue in each direction.

@@ -11,6 +11,8 @@ struct Measurement {
     /// See ``Contender/bare``.
     let bare: String?
 
+    /// System calls of all sides per operation, in a short run of their own; nil: not counted.
+    var calls: Double?
     private var times: [Double] = []
     private var processorTimes: [Double] = []
     private var samples = Histogram<UInt64>.picoseconds

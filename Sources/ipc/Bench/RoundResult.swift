@@ -8,12 +8,14 @@ struct RoundResult {
     let processorTime: Double
     /// How long the turns took, all of them.
     let elapsed: Double
+    /// System calls of all sides per operation; nil: they were not counted.
+    let calls: Double?
     /// All samples, in picoseconds: a message can cost little more than one nanosecond.
     let samples: Histogram<UInt64>
 
     init(
         metric: Metric, turns: Int, turnsPerSample: Int, nanosecondsPerTick: Double, ticks: UInt64, processorNanoseconds: UInt64,
-        ticksPerReading: Double, samples: UnsafeBufferPointer<UInt64>
+        ticksPerReading: Double, samples: UnsafeBufferPointer<UInt64>, calls: Int?
     ) {
         let operations = Double(turns) * metric.operationsPerTurn
         let picosecondsPerTick = 1000 * nanosecondsPerTick / (Double(turnsPerSample) * metric.operationsPerTurn)
@@ -34,6 +36,7 @@ struct RoundResult {
         elapsed = Double(ticks) * nanosecondsPerTick
         time = averages.totalCount == 0 ? elapsed / operations : Double(averages.median) / 1000
         processorTime = Double(processorNanoseconds) / operations
+        self.calls = calls.map { Double($0) / operations }
         self.samples = histogram
     }
 }

@@ -21,6 +21,15 @@ func runFailure(_ reason: String) -> ExitCode {
     return ExitCode(1)
 }
 
+/// The beginning of a small file, as those of the kernel are; nil if it cannot be read.
+func textOfFile(_ path: FilePath) -> String? {
+    guard let file = try? FileDescriptor.open(path, .readOnly, options: .closeOnExec) else { return nil }
+    defer { try? file.close() }
+    var bytes = [UInt8](repeating: 0, count: 1 << 16)
+    guard let count = try? unsafe bytes.withUnsafeMutableBytes({ unsafe try file.read(into: $0) }) else { return nil }
+    return String(decoding: bytes[..<count], as: UTF8.self)
+}
+
 /// A size as people write it: 8 B, 64 KiB, 16 MiB.
 func formatted(bytes: Int) -> String {
     for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] where bytes >= unit && bytes % unit == 0 {

@@ -22,7 +22,9 @@ struct WorkerGroup {
     }
 
     /// Runs `count` turns.
-    func run(count: Int) throws -> RoundResult {
+    ///
+    /// - Parameter tracepoint: system calls are counted at it, which slows them; nil: they are not.
+    func run(count: Int, countingCallsAt tracepoint: UInt32? = nil) throws -> RoundResult {
         let turnsPerSample = comparison.metric.turnsPerSample(size: comparison.size)
         let samples = count / turnsPerSample + 1
         let page = Int(BENCH_PAGE)
@@ -32,6 +34,7 @@ struct WorkerGroup {
         try unsafe mapping.mapShared(file.descriptor, from: 0, at: 0, size: areaOffset)
         let control = unsafe mapping.base.assumingMemoryBound(to: bench_control.self)
         unsafe prepare(&control.pointee, samples: samples)
+        unsafe control.pointee.tracepoint = tracepoint ?? 0
         func reports() -> [bench_report] {
             unsafe withUnsafeBytes(of: &control.pointee.reports) {
                 unsafe Array($0.bindMemory(to: bench_report.self).prefix(processors.count))
@@ -49,7 +52,8 @@ struct WorkerGroup {
         return unsafe RoundResult(
             metric: comparison.metric, turns: count, turnsPerSample: turnsPerSample, nanosecondsPerTick: nanosecondsPerTick,
             ticks: stopped &- started, processorNanoseconds: all.reduce(0) { $0 + $1.processor_ns },
-            ticksPerReading: Double(near.ticks_of_readings) / Double(BENCH_READINGS), samples: recorded)
+            ticksPerReading: Double(near.ticks_of_readings) / Double(BENCH_READINGS), samples: recorded,
+            calls: tracepoint == nil || all.contains { $0.calls < 0 } ? nil : all.reduce(0) { $0 + Int($1.calls) })
     }
 
     private func prepare(_ control: inout bench_control, samples: Int) {

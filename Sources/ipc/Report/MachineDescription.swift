@@ -37,21 +37,13 @@ struct MachineDescription {
         #endif
     }
 
-    private static func text(_ path: FilePath) -> String? {
-        guard let file = try? FileDescriptor.open(path, .readOnly, options: .closeOnExec) else { return nil }
-        defer { try? file.close() }
-        var bytes = [UInt8](repeating: 0, count: 1 << 16)
-        let count = (try? unsafe bytes.withUnsafeMutableBytes { unsafe try file.read(into: $0) }) ?? 0
-        return String(decoding: bytes[..<count], as: UTF8.self)
-    }
-
     private static func first(line path: FilePath) -> String? {
-        text(path)?.split(separator: "\n").first.map { String($0) }
+        textOfFile(path)?.split(separator: "\n").first.map { String($0) }
     }
 
     /// What stands behind a name, on the first line that begins with it.
     private static func field(_ name: String, of path: FilePath, separator: Character = ":") -> String? {
-        for line in (text(path) ?? "").split(separator: "\n") where line.hasPrefix(name) {
+        for line in (textOfFile(path) ?? "").split(separator: "\n") where line.hasPrefix(name) {
             guard let end = line.firstIndex(of: separator) else { continue }
             return String(line[line.index(after: end)...].drop { $0 == " " || $0 == "\t" })
         }

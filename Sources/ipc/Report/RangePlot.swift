@@ -7,6 +7,8 @@ struct RangePlot {
     /// Of a row, its ratio to the baseline, as in the terminal's table.
     let ratio: (Measurement) -> Double?
 
+    private var hasCalls: Bool { rows.contains { $0.calls != nil } }
+
     var html: String {
         guard let scale = LogScale(rows.flatMap { [$0.minimum, $0.median, $0.percentile(99) ?? $0.median] }) else { return "" }
         let hasFloor = rows.contains { floorRatio($0) != nil }
@@ -14,7 +16,7 @@ struct RangePlot {
         var size: Int?
         for row in rows {
             if row.size != size, row.size > 0 {
-                body += element("tr", ["class": "size"], element("th", ["colspan": "7"], formatted(bytes: row.size)))
+                body += element("tr", ["class": "size"], element("th", ["colspan": "8"], formatted(bytes: row.size)))
                 size = row.size
             }
             body += element("tr", ["class": row.kind], cells(of: row, scale, hasFloor))
@@ -22,7 +24,8 @@ struct RangePlot {
         let head =
             element("th", "case") + element("th", ["class": "plot"], axis(scale)) + element("th", ["class": "number"], "median")
             + element("th", ["class": "number wide"], "p99") + element("th", ["class": "number wide"], "cpu")
-            + element("th", ["class": "number"], "ratio") + (hasFloor ? element("th", ["class": "number wide"], "× floor") : "")
+            + (hasCalls ? element("th", ["class": "number wide"], "calls") : "") + element("th", ["class": "number"], "ratio")
+            + (hasFloor ? element("th", ["class": "number wide"], "× floor") : "")
         return element("table", element("thead", element("tr", head)) + element("tbody", body))
     }
 
@@ -31,7 +34,8 @@ struct RangePlot {
         func times(_ ratio: Double?) -> String { ratio.map { formatted($0, digits: $0 < 10 ? 2 : 0) } ?? "" }
         return element("th", ["scope": "row"], escaped(row.contender)) + element("td", ["class": "plot"], mark(row, scale))
             + number(formatted(nanoseconds: row.median)) + number(row.percentile(99).map(formatted(nanoseconds:)) ?? "", wide: true)
-            + number(formatted(nanoseconds: row.processorTime), wide: true) + number(times(ratio(row)))
+            + number(formatted(nanoseconds: row.processorTime), wide: true)
+            + (hasCalls ? number(row.calls.map { formatted($0, digits: 2) } ?? "", wide: true) : "") + number(times(ratio(row)))
             + (hasFloor ? number(times(floorRatio(row)), wide: true) : "")
     }
 

@@ -31,7 +31,8 @@ struct ReportPage {
         "Each line goes from the best round to the 99th percentile of all samples, on a logarithmic scale; the dot is the median of the rounds. "
         + "<b class=\"ours\">The library’s</b> rows are in colour, <b class=\"typed\">the typed calls of the kernel’s facilities</b> beside them; "
         + "a row that ends in -c is the same calls made from C. <i>ratio</i> is to the row with 1.00 in the same round; "
-        + "<i>× floor</i> is how many times what the machine itself asks: a cache line there and back, or one copy of the bytes."
+        + "<i>× floor</i> is how many times what the machine itself asks: a cache line there and back, or one copy of the bytes. "
+        + "<i>calls</i> are system calls of all sides per operation, counted in a run of their own where the kernel allows it."
 
     private var contents: String {
         element("nav", reports.map { element("a", ["href": "#\($0.suite)"], escaped($0.suite)) }.joined(separator: " "))
