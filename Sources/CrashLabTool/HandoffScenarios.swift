@@ -34,21 +34,25 @@ let handoffScenarios: [Scenario] = [
     } third: { third in
         third.awaitKill()
     },
-    both,
+    both, rejoin,
     Scenario(
         "handoff.storm", "a parent and a child that are killed at random, and meet anew", segments: [],
         survivor: { _ in Survivor(goOn: {}) }, victim: { _ in },
         storm: Storm(workers: [{ try playUntilOver($0, .parent) }, { try playUntilOver($0, .child) }], check: { try meetAnew($0) })),
 ]
 
-private let both: Scenario = {
+private let both = inOneProcess("handoff.both", "both sides in one process, through a turn each way and the end") { try bothSides($0) }
+private let rejoin = inOneProcess("handoff.rejoin", "a parent that leaves its pair, comes anew, and goes when nobody comes") {
+    try leavesAndComes($0)
+}
+
+private func inOneProcess(_ name: String, _ summary: String, _ victim: @escaping @Sendable (Victim) throws -> Void) -> Scenario {
     var scenario = Scenario(
-        "handoff.both", "both sides in one process, through a turn each way and the end", segments: ["h"],
-        survivor: { site in Survivor(goOn: { try meetAnew(site) }) }, victim: { try bothSides($0) }, scribbled: { try bothSides($0) })
+        name, summary, segments: ["h"], survivor: { site in Survivor(goOn: { try meetAnew(site) }) }, victim: victim, scribbled: victim)
     // As with segment.leaveLast.
     scenario.excluded = [.fork]
     return scenario
-}()
+}
 
 private let handoffName: ObjectName = "h"
 
@@ -62,6 +66,12 @@ private func meet(_ site: Site, _ role: HandoffRole, until deadline: Deadline = 
 private final class KeptHandoff: @unchecked Sendable {
     var handoff: Handoff?
     init(_ handoff: consuming Handoff?) { self.handoff = handoff }
+
+    func rejoinInVain() throws {
+        do throws(InterprocessError) { try handoff?.rejoin(until: .now) } catch {
+            guard error.code == .deadline else { throw error }
+        }
+    }
 }
 
 extension Handoff {
@@ -184,8 +194,8 @@ private func meetAnew(_ site: Site) throws {
     try parent.wait()
 }
 
-private func bothSides(_ victim: Victim) throws {
-    let site = victim.site
+/// A pair of two sides in this process, of which the parent has the turn.
+private func meetInside(_ site: Site) throws -> (parent: KeptHandoff, child: KeptHandoff) {
     let parent = KeptHandoff(nil)
     let other = OtherSide()
     try startServiceThread(named: "parent") {
@@ -200,6 +210,19 @@ private func bothSides(_ victim: Victim) throws {
     try second.wait()
     _ = try child.handoff?.tryYield(0)
     _ = try parent.handoff?.awaitTurn()
+    return (parent, child)
+}
+
+private func leavesAndComes(_ victim: Victim) throws {
+    let (parent, child) = try meetInside(victim.site)
+    child.handoff = nil
+    // Once before, for what is bound on first use.
+    try parent.rejoinInVain()
+    try victim.step { try parent.rejoinInVain() }
+}
+
+private func bothSides(_ victim: Victim) throws {
+    let (parent, child) = try meetInside(victim.site)
     try victim.step {
         _ = try parent.handoff?.tryYield(1)
         _ = try child.handoff?.awaitTurn(until: victim.deadline)

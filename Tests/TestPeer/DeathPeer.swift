@@ -45,7 +45,7 @@ private func useMemory(_ mebibytes: Int) -> UnsafeMutableRawPointer? {
 }
 
 /// The process id stays; nothing of the program does.
-private func becomeAnotherProgram() {
+func becomeAnotherProgram() {
     // Ends when the test does, which has the other end of its input.
     var arguments: [UnsafeMutablePointer<CChar>?] = unsafe [strdup("cat"), nil]
     unsafe execv("/bin/cat", &arguments)

@@ -77,6 +77,12 @@ extension [String] {
         try forEachLine { _ in }
     case "exit": exit(0)
     case "kill": kill(getpid(), SIGKILL)
+    case "exec": becomeAnotherProgram()
+    case "exec from another thread":
+        try startServiceThread(named: "exec") { becomeAnotherProgram() }
+        try forEachLine { _ in }
+        // It has the turn until then.
+        say("\(handoff.value ?? 0)")
     // The child has a copy of every descriptor, and lives on.
     case "fork and kill":
         let child = try forkChild(outlivingParent: true) { while true { pause() } }

@@ -223,7 +223,7 @@ struct QueueReceiverCore: ~Copyable {
         ended = nil
         guard previous.isSession(after: reported) else { return nil }
         self.session.words.reported.storeRelease(UInt64(previous))
-        return header.previousEnding == .died ? .died(self.session.notice(ofPeerBits: header.previousPeerBits)) : .closed
+        return header.previousEnding == .died ? .died(self.session.notice(of: PeerID(rawValue: header.previousPeerBits))) : .closed
     }
 
     private var reported: UInt32 { UInt32(truncatingIfNeeded: session.words.reported.loadAcquire()) & RoleWord.sessionMask }
@@ -238,12 +238,12 @@ struct QueueReceiverCore: ~Copyable {
         let ending: End
         let session: UInt32
         if role.ending != .none {
-            (session, ending) = (role.session, role.ending == .died ? .died(self.session.notice(of: role)) : .closed)
+            (session, ending) = (role.session, role.ending == .died ? .died(self.session.notice(of: role.peer)) : .closed)
             if let ended, ended.session == session { return ended.ending }
         } else if role.before != .none {
             session = (role.session &- 1) & RoleWord.sessionMask
             // Who it was stands in the control record that the new sender owes; here only how it ended is known.
-            ending = role.before == .died ? .died(self.session.notice(ofPeerBits: 0)) : .closed
+            ending = role.before == .died ? .died(self.session.notice(of: nil)) : .closed
         } else {
             return nil
         }

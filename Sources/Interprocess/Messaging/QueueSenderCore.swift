@@ -132,7 +132,7 @@ struct QueueSenderCore: ~Copyable {
         // It has ended since the flag was taken away, which another lane's sender may not have seen.
         if isLane && role.ending != .none { session.words.receiverFlags.setBits(WaitFlags.ended) }
         if role.holder != nil || role.session == 0 || !role.session.isSession(after: knownReceiver) { return nil }
-        return role.ending == .died ? .died(session.notice(of: role)) : .closed
+        return role.ending == .died ? .died(session.notice(of: role.peer)) : .closed
     }
 
     enum EndedReceiver { case closed, died(DeathNotice) }

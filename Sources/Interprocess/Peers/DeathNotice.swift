@@ -35,7 +35,7 @@ public struct DeathNotice: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// The membership that has ended.
+    /// The membership that has ended; ``PeerID/unknown`` where others have had what it held since, before it was seen who that was.
     public let peer: PeerID
     /// The process id in the dead peer's own pid namespace; 0 if it is not known any more.
     public let pid: Int32

@@ -22,7 +22,10 @@ public struct PeerID: Hashable, Sendable, Shareable, RawRepresentable, CustomStr
     /// How many peers have had the slot, this one included; modulo 2^22 - 1.
     @inlinable public var generation: UInt32 { rawValue >> 10 }
 
+    /// Of a peer of which it is not known any more which one it was, as in a ``DeathNotice``. The only one whose raw value is 0.
+    public static let unknown = PeerID(slot: 0, generation: 0)
+
     static func generation(after generation: UInt32) -> UInt32 { generation >= (1 << 22) - 1 ? 1 : generation + 1 }
 
-    public var description: String { "\(slot).\(generation)" }
+    public var description: String { self == .unknown ? "unknown" : "\(slot).\(generation)" }
 }

@@ -153,11 +153,11 @@ class Side: @unchecked Sendable {
         }
     }
 
-    final func notice(of role: RoleWord) -> DeathNotice { notice(ofPeerBits: role.peerBits) }
-
-    final func notice(ofPeerBits bits: UInt32) -> DeathNotice {
-        // 0 is nobody's: then nothing is known but that somebody died.
-        let peer = PeerID(rawValue: bits) ?? PeerID(slot: 0, generation: 1)
+    /// The notice of the death of who had the other role; nil: it is not known who that was.
+    final func notice(of peer: PeerID?) -> DeathNotice {
+        guard let peer else {
+            return DeathNotice(peer: .unknown, pid: 0, userID: 0, program: "", held: other.claim, noticed: .now)
+        }
         return segment.attachment.table.notice(of: peer, holding: other.claim)
     }
 

@@ -45,6 +45,8 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
     /// The pair, with the turn on this side and on the other.
     private var mine = Turn(word: 0)
     private var theirs = Turn(word: 0)
+    /// The peer on the other side of the pair; nil if it had left before this side saw who it was.
+    private var paired: PeerID?
     var isPaired: Bool { theirs != mine }
 
     init(_ segment: Segment, _ role: HandoffRole, _ strategy: WaitStrategy) throws(InterprocessError) {
@@ -58,7 +60,8 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
         callWords = words.call
         used = (words.used(of: role), words.used(of: role.other))
         let other = words.side(role.other)
-        waker = Waker(flags: other.flags, event: other.event)
+        // Whoever repairs after a death counts the events up as well, and may be stopped before it wakes.
+        waker = Waker(flags: other.flags, event: other.event, isOneOfMany: true)
         let mine = words.role(role)
         side = try Side(segment, words.side(role), other, claims: (.handoff, .handoff), isFinal: false) { held in
             Self.refusal(held, mine, words, role, segment)
@@ -118,7 +121,7 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
 
     /// Whether the turn is this side's by now. Never blocks. O(1).
     ///
-    /// - Throws: ``HandoffError`` `detached`, `damaged`.
+    /// - Throws: ``HandoffError`` `unpaired`, `detached`, `damaged`.
     public mutating func tryTurn() throws(HandoffError) -> HandoffOutcome { try look() ?? .pending }
 
     /// - Parameter kind: what the turn is given with; the words that belong to it are written already.
@@ -180,10 +183,16 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
         let other = side.lookAtOther()
         let session = theirs.session(of: role.other)
         if other.session == session, other.ending == .none { return nil }
-        // Another has come since: then how the one before ended is all that is known.
-        let hasDied = other.session == session ? other.ending == .died : other.before == .died
-        guard hasDied else { return .closed }
-        return .died(other.session == session ? side.notice(of: other) : side.notice(ofPeerBits: 0))
+        return hasPartnerDied(session, other) ? .died(side.notice(of: paired)) : .closed
+    }
+
+    /// - Parameter other: what the other role's word says, of this session or of one that has come since.
+    private func hasPartnerDied(_ session: UInt32, _ other: RoleWord) -> Bool {
+        if other.session == session { return other.ending == .died }
+        if other.session == (session &+ 1) & RoleWord.sessionMask { return other.before == .died }
+        // Several have come since. Of one that is not known it is said that it has died: so that nobody relies on its having closed.
+        let table = side.segment.attachment.table
+        return paired.map { table.condition(of: $0) == .dead || table.isPublished($0) } ?? true
     }
 
     /// Announces a sleep until the turn comes; nil if there is something to do first.
@@ -194,9 +203,11 @@ public struct Handoff: ~Copyable, @unchecked Sendable {
 
 extension Handoff {
     /// Takes one side of the handoff `name`, makes it if there is none, and waits until somebody has the other side, or until `deadline`. The
-    /// child's call returns with the parent's first turn.
+    /// child's call returns with the parent's first turn. A child that throws `deadline` while the parent holds the first turn has left: the parent is told.
     ///
-    /// - Throws: ``InterprocessError`` `busy` if both sides are taken, or this one is and its pair is at work; `clash` if another process waits as
+    /// Blocks its thread; there is no asynchronous form.
+    ///
+    /// - Throws: ``InterprocessError`` `busy` if both sides are taken, or this one is and its pair is at work, or, after 5 s more than `deadline` at most, if a process was stopped while it made, opened or removed the handoff; `clash` if another process waits as
     ///   the same role (it gets the same error); `deadline`; `sizeMismatch` if it has less data than the options ask for; and as ``Segment/openOrCreate(_:size:in:lifetime:permissions:maximumPeers:)``.
     public static func join(
         _ name: ObjectName, as role: HandoffRole, options: HandoffOptions = HandoffOptions(), strategy: WaitStrategy = .adaptive,
@@ -221,14 +232,18 @@ extension Handoff {
 
     /// Leaves the pair, whether the other side has ended or not, and waits for the next one, as ``join(_:as:options:strategy:until:)``.
     ///
-    /// - Throws: ``InterprocessError`` `busy` if somebody else has taken this side meanwhile; `clash`; `deadline`; `detached`.
+    /// - Throws: ``InterprocessError`` `busy` if somebody else has taken this side meanwhile; `clash`; `deadline`; `detached`. Then this side is free, and may be taken anew.
     public mutating func rejoin(until deadline: Deadline = .never) throws(InterprocessError) {
         value = nil
         end = nil
         mine = Turn(word: 0)
         theirs = mine
         try takeRoleAnew()
-        try meet(until: deadline)
+        do throws(InterprocessError) { try meet(until: deadline) } catch {
+            // Whoever comes to the other side now does not meet one that does not wait any more.
+            side.close()
+            throw error
+        }
     }
 
     private mutating func takeRoleAnew() throws(InterprocessError) {
@@ -257,7 +272,7 @@ extension Handoff {
                 }
             } catch {
                 switch error {
-                case .deadline: throw missing
+                case .deadline: throw notBegun
                 case .detached: throw detached
                 default: throw InterprocessError(.damaged, "join", label, "the handoff is damaged (\(error)); remove it")
                 }
@@ -278,6 +293,8 @@ extension Handoff {
                 guard side.confirm() else { throw Self.clash(role, label) }
                 mine = seen.given(to: role)
                 theirs = seen.given(to: role.other)
+                let partner = side.other.current
+                paired = partner.session == seen.session(of: role.other) ? partner.peer : nil
                 return
             }
             guard side.mine.current == side.role else { throw Self.clash(role, label) }
@@ -301,6 +318,12 @@ extension Handoff {
     private var missing: InterprocessError {
         InterprocessError(
             .deadline, "join", label, "nobody came as its \(role.other) before the deadline; start the other side, or wait longer")
+    }
+
+    private var notBegun: InterprocessError {
+        InterprocessError(
+            .deadline, "join", label,
+            "its parent came and did not give its first turn before the deadline; wait longer, or see what the parent is doing")
     }
 
     /// Why the role cannot be had. If its holder waits for the other side, two were started as the same, and both are told.

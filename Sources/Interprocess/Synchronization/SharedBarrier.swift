@@ -19,7 +19,7 @@ import Synchronization
 ///
 /// **Layout** "synchronization object" with a slot for each peer: bit 31 that it is a party, and for which phase it has come.
 /// **Memory order** `SYNC lock.word`: what any party did before it came, all see when they go on.
-/// **Death** see ``Monitor``. The end of a phase is one store.
+/// **Death** of a party: as above. Of one that has come and was killed before it woke the others: they look again, since each death wakes them. The end of a phase is one store.
 /// **Progress** blocks until all have come.
 public final class SharedBarrier: Sendable {
     let monitor: Monitor

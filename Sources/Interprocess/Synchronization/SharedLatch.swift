@@ -10,7 +10,7 @@ import Synchronization
 /// ```
 ///
 /// Nobody waits for the dead: when a peer dies that has not counted down, each value that waits is told once, by ``RendezvousError/peerDied(_:)``. It may have been one
-/// that was waited for, or not: who was told decides, and may wait again.
+/// that was waited for, or not: who was told decides, and may wait again. Of deaths before this value was opened it is not told: open it before those start who count down, or wait with a deadline.
 ///
 /// **Layout** `word` of "synchronization object", and a slot for each peer: whether it has counted down.
 /// **Memory order** `SYNC latch.word`: what was done before counting down is seen by all who waited.

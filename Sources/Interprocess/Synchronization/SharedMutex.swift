@@ -19,7 +19,8 @@ import InterprocessSystem
 /// ```
 ///
 /// **Layout** "synchronization object", then the value.
-/// **States** and **Memory order** see ``LockCore``: `SYNC lock.word`. Everything that one holder did before it let go, the next one sees.
+/// **States** free, or held by a peer that the word names; with or without a mark that somebody sleeps.
+/// **Memory order** `SYNC lock.word`: everything that one holder did before it let go, the next one sees.
 /// **Death** of the holder lets the next one in at once. Of who waits: nothing. A process that ends in any way, `exec` included, has died; a thread that ends
 /// while it has the lock has not: the lock stays taken until the process ends, and a deadline is what lets others go. A process that is stopped keeps the
 /// lock.
@@ -27,7 +28,7 @@ import InterprocessSystem
 /// **Progress** blocks while another has the lock. Not first come, first served: who has been overtaken for a millisecond is next.
 /// **Trust** a word that no peer can have written is taken for one of a peer that has gone; the value is as good as those who may write to the segment.
 /// **Lifetime** of one with a name: until the last process that has it open leaves or dies, and then the value begins anew, unless ``SynchronizationOptions/lifetime`` says otherwise: keep the value of this type for as long as it is to last.
-/// **Source** see ``LockCore``.
+/// **Source** the states of U. Drepper, "Futexes are tricky" (2004); who is next, as in Go's mutex; decision record 0005.
 @safe
 public final class SharedMutex<Value: Shareable>: @unchecked Sendable {
     @usableFromInline let core: LockCore

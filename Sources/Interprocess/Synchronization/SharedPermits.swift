@@ -9,7 +9,7 @@
 ///
 /// **Layout** "synchronization object" with a slot for each peer: how many units it holds.
 /// **Memory order** `SYNC lock.word`: what was done before a unit was given back is seen by who takes it.
-/// **Death** of a holder gives its units back as soon as it is announced, those of all its threads. See ``Monitor``.
+/// **Death** of a holder gives its units back as soon as it is announced, those of all its threads: what each peer holds stands in a word of its own, from which the sums are made anew after a death. Of who was woken, or is next: the others look again.
 /// **Progress** waits while there are too few. Not first come, first served; who has waited for a millisecond is next, whatever number of units it wants, and
 /// nobody overtakes it. So a thread that holds some and waits for more may wait for one that waits for its units: take all in one call, or with a deadline.
 /// **Source** System V semaphores with undo, where the kernel keeps what each process has taken; here it stands in the segment, and nothing is undone twice.

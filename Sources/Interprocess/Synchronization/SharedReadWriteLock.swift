@@ -10,7 +10,7 @@
 ///
 /// **Layout** "synchronization object" with a slot for each peer (how many of its threads read), then the value.
 /// **Memory order** `SYNC lock.word`: everything that a writer did, the next reader or writer sees.
-/// **Death** of readers and of the writer lets the others go on as soon as it is announced. See ``Monitor`` and ``SharedMutex``.
+/// **Death** of readers and of the writer lets the others go on as soon as it is announced; the value as with ``SharedMutex``. Of who was woken, or is next: the others look again.
 /// **Progress** readers do not wait for one another. Nobody starves: who has waited for a millisecond, to read or to write, is next, and those who come then wait.
 /// A thread may read in what it does while it reads; changing then is an error, since it would wait for itself.
 @safe

@@ -10,7 +10,9 @@
 ///
 /// **Layout** `word` of "synchronization object".
 /// **Lifetime** of one with a name: until the last process that has it open leaves or dies, and then the next one begins with its first value, unless ``SynchronizationOptions/lifetime`` says otherwise: keep the value of this type for as long as it is to last.
-/// **Death**, **Progress**, **Memory order** see ``SemaphoreCore``.
+/// **Memory order** what was done before a unit was given is seen by who takes it.
+/// **Death** of who gives: the units are there or not, by one store. Of who was woken and has not taken: another gets the unit. Units that a process had taken are gone with it.
+/// **Progress** giving never blocks. Waiting blocks while there is none. Not first come, first served; who has been overtaken for a millisecond is next.
 @safe
 public final class SharedSemaphore: Sendable {
     @usableFromInline let word: SharedUInt32

@@ -56,7 +56,7 @@ public enum RendezvousError: Error, Sendable, Equatable, CustomStringConvertible
     case deadline
     /// The task was cancelled while it waited.
     case cancelled
-    /// One that was waited for has died, or has left. Told once to each; the next call waits for those that are left, and for who comes instead.
+    /// One that was waited for has died; of one that has left in order nobody is told. Told once to each; the next call waits for those that are left, and for who comes instead.
     case peerDied(DeathNotice)
     /// This process was forked from the one that opened the object; open it anew.
     case detached

@@ -275,7 +275,7 @@ struct HandoffSandboxTests {
     }
 
     /// The letter of `/proc/PID/stat`; nothing if there is no such process.
-    private static func state(of pid: Int32) -> Substring {
+    static func state(of pid: Int32) -> Substring {
         guard let file = try? FileDescriptor.open(FilePath("/proc/\(pid)/stat"), .readOnly, options: .closeOnExec) else { return "" }
         defer { try? file.close() }
         var bytes = [UInt8](repeating: 0, count: 512)

@@ -142,7 +142,8 @@ struct HandoffTests {
     }
 
     @Test(
-        "H6 L2 when the other side ends, in whatever way, the pending and every later yield say so", arguments: ["close", "exit", "kill"])
+        "H6 L2 when the other side ends, in whatever way, the pending and every later yield say so",
+        arguments: ["close", "exit", "kill", "exec", "exec from another thread"])
     func ends(how: String) async throws {
         let child = try start("handoff-end", .child, [how])
         var parent = try join(.parent)
