@@ -9,7 +9,7 @@ let commands: [String: Command] = [
     streamCommands, handoffCommands, callCommands, fileLockCommands, sandboxCommands, syncCommands, syncStormCommands,
     sharedQueueCommands, notifierCommands, waitSetCommands, latestCommands, variableCommands, workerCommands, topicCommands,
     serviceCommands, fanInCommands, arenaCommands, arenaObjectCommands, containerCommands, referenceCommands,
-    signalCommands, memoryCommands,
+    signalCommands, memoryCommands, limitCommands,
 ].reduce(into: [:]) { all, some in
     all.merge(some) { _, _ in preconditionFailure("two commands of one name") }
 }

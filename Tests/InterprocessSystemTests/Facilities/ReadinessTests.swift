@@ -71,3 +71,17 @@ private final class PipePair: Sendable {
     let number = UInt8.random(in: 1...255)
     init() throws { pipe = try Pipe() }
 }
+
+@Suite("K7 the first wait of a task")
+struct FirstWaitTests {
+    /// In a process of its own, in which no task has waited yet.
+    @Test("K7 where the first wait of a task has no descriptors for what it needs, it is an error; the next one, with room, works")
+    func withoutDescriptors() async throws {
+        let peer = try PeerProcess("first-wait")
+        for _ in 0..<2 {
+            let refusal = try await peer.line()
+            #expect(refusal.hasPrefix("errno 24;") && refusal.contains("ulimit -n"), "\(refusal)")
+        }
+        try await peer.expect("deadline")
+    }
+}
