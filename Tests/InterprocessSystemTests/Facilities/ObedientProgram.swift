@@ -11,9 +11,10 @@ private let obedient = """
     lib = ctypes.CDLL(None, use_errno=True)
     lib.syscall.restype = ctypes.c_long
     def asleep():
-        while thread != 'now':
-            with open(thread + '/stat') as file:
-                if file.read().rsplit(')', 1)[1].split()[0] == 'S': break
+        # Seen several times: it may wait for a lock on its way.
+        seen = 0
+        while thread != 'now' and seen < 3:
+            with open(thread + '/stat') as file: seen = seen + 1 if file.read().rsplit(')', 1)[1].split()[0] == 'S' else 0
             time.sleep(0.0005)
     def die(): os.kill(os.getpid(), signal.SIGKILL)
     def drain(file, count):

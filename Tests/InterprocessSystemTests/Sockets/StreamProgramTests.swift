@@ -153,6 +153,19 @@ struct StreamProgramTests {
         }
     }
 
+    @Test("K1 as many wait to be accepted as was asked for, up to the kernel's limit, and not one more")
+    func backlog() async throws {
+        let python = try PeerProcess(obeying: [])
+        let most = try await python.number(of: "open('/proc/sys/net/core/somaxconn').read()")
+        for (asked, granted) in [(7, 7), (most, most), (most + 1, most), (Int.max, most)] {
+            let listener = try TcpListener.create(at: .here(), backlog: asked)
+            let other = try PeerProcess(obeying: [(listener.descriptor, 3)])
+            // TCP_INFO says it of a listener as the number of what is acknowledged.
+            let found = try await other.number(of: "struct.unpack_from('I', socket.socket(fileno=3).getsockopt(6, 11, 104), 28)[0]")
+            #expect(found == granted)
+        }
+    }
+
     @Test("K1 a socket's buffer is granted up to the kernel's limit, and not one byte more")
     func buffers() async throws {
         let python = try PeerProcess(obeying: [])
