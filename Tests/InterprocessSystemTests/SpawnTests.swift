@@ -56,6 +56,22 @@ struct SpawnTests {
         try await peer.expect("4 first")
     }
 
+    @Test("K7 a child gets a descriptor of the largest number that there may be, and not of one more")
+    func largestNumber() async throws {
+        var limit = rlimit()
+        unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        var lower = limit
+        lower.rlim_cur = 200
+        let pipe = try Pipe()
+        unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &lower)
+        defer { unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) }
+        for wrong in [200, .max, -1] as [CInt] {
+            #expect(throws: Errno.badFileDescriptor) { _ = try PeerProcess("descriptors", descriptors: [(pipe.writing.descriptor, wrong)]) }
+        }
+        let peer = try PeerProcess("descriptors", descriptors: [(pipe.writing.descriptor, 199)])
+        #expect(try await peer.line().split(separator: " ").contains("199"))
+    }
+
     @Test("the child starts with no signal blocked or ignored, whatever its parent has")
     func signals() async throws {
         let peer = try PeerProcess("spawn-with-blocked-signals")

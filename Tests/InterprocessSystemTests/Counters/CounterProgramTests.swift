@@ -88,6 +88,19 @@ struct CounterProgramTests {
         try await python.isDone()
     }
 
+    @Test("K4 a kernel without reading that does not wait is asked first, and then called")
+    func olderKernel() throws {
+        let counter = try EventCounter(3), timer = try TimerDescriptor()
+        func tryTake<C: CountReading & ~Copyable>(_ end: borrowing C) throws(FacilityError) -> UInt64? {
+            try SystemCallFaults.withFault("preadv2(RWF_NOWAIT)", .notSupported) { () throws(FacilityError) in try end.tryTake() }
+        }
+        #expect(try tryTake(counter) == 3)
+        #expect(try tryTake(counter) == nil)
+        #expect(try tryTake(timer) == nil)
+        try timer.set(at: .seconds(0))
+        #expect(try blockingTake(timer, until: .after(watchdog)) == 1)
+    }
+
     @Test("K4 that somebody has set the wall clock is told to who takes, with what to do")
     func clockSet() throws {
         let timer = try TimerDescriptor(.wall)
