@@ -232,7 +232,7 @@ extension Handoff {
 
     /// Leaves the pair, whether the other side has ended or not, and waits for the next one, as ``join(_:as:options:strategy:until:)``.
     ///
-    /// - Throws: ``InterprocessError`` `busy` if somebody else has taken this side meanwhile; `clash`; `deadline`; `detached`. Then this side is free, and may be taken anew.
+    /// - Throws: ``InterprocessError`` `busy` if somebody else has taken this side meanwhile; `clash`; `deadline`: then this side is free until it is taken anew; `detached`.
     public mutating func rejoin(until deadline: Deadline = .never) throws(InterprocessError) {
         value = nil
         end = nil
