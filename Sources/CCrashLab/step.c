@@ -152,8 +152,14 @@ static int returns(greg_t address) {
   return code[0] == 0xc3 || code[0] == 0xc2 || (code[0] == 0xf3 && code[1] == 0xc3);
 }
 
-// Through which the runtime calls back into the program: deinitialisers.
+// Through which the runtime calls back into the program: deinitialisers, and the pieces of tasks that an executor runs.
 extern void swift_release(void) __attribute__((weak));
+extern void swift_job_run(void) __attribute__((weak));
+extern void swift_job_run_on_task_executor(void) __attribute__((weak));
+
+static int calls_back(greg_t here) {
+  return here == (greg_t)&swift_release || here == (greg_t)&swift_job_run || here == (greg_t)&swift_job_run_on_task_executor;
+}
 
 // Where a call that is not stepped through comes back to.
 __asm__(".text\n.local cl_call_returned\ncl_call_returned: int3\n ud2\n");
@@ -259,14 +265,16 @@ static void on_trap(int signal, siginfo_t *info, void *context) {
       registers[REG_RIP] = call_returns_to;
       registers[REG_EFL] |= TRAP_FLAG;
     }
-    if (++report->instructions > MOST_INSTRUCTIONS) {
+    // What the runtime does around a piece of the program that it runs is passed through, and counts no more than a call that is stepped over.
+    int counts = !plan.over_calls || is_own(last);
+    if (counts && ++report->instructions > MOST_INSTRUCTIONS) {
       report->state = CL_ENDLESS;
       end_by_kill();
     }
     if (watched_count && look()) {
       if ((int64_t)++report->changes == plan.change) since_change = 0;
     }
-    if (visited) note(registers);
+    if (visited && counts) note(registers);
   }
   greg_t here = registers[REG_RIP], before = last;
   last = here;
@@ -281,7 +289,7 @@ static void on_trap(int signal, siginfo_t *info, void *context) {
   if (plan.deed == CL_SCHEDULE && (is_own(here) || !plan.over_calls ? cl_next_is_shared(registers, shared, shared_count) : enters_shared_call(here))) {
     await_turn(here);
   }
-  if (plan.over_calls && before && is_own(before) && !is_own(here) && !returns(before) && here != (greg_t)&swift_release) {
+  if (plan.over_calls && before && is_own(before) && !is_own(here) && !returns(before) && !calls_back(here)) {
     greg_t *top = (greg_t *)registers[REG_RSP];
     if (!is_own(*top)) return;
     // A breakpoint in the code would be met by other threads; only this thread has this stack.

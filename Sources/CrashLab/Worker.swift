@@ -47,7 +47,12 @@ struct Worker {
             let key = "\(words[0]) \(mode) \(seed)"
             if recorded != key, point != .end {
                 recorded = key
-                record = canStartLate && mode.canStartLate && scenario.victims == 1 ? stage?.makeRecord() : nil
+                let records = canStartLate && mode.canStartLate && scenario.victims == 1
+                record = records ? stage?.makeRecord() : nil
+                if records, record == nil {
+                    stage = nil
+                    stage = try Stage(scenario, mode, in: directory, board, seed: number, patience: patience)
+                }
             }
             guard let finding = stage?.run(point, by: record) else { continue }
             if finding.failure != nil { stage = nil }

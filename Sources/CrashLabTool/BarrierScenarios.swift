@@ -3,7 +3,7 @@ import Interprocess
 
 /// Parties that wait for one another, one of them killed.
 let barrierScenarios: [Scenario] =
-    [joining, last, closing, sleep, storm]
+    [joining, last(.blocking), last(.suspending), closing, sleep(.blocking), sleep(.suspending), cancelling, storm]
     + Scenario.schedules(
         "barrier.schedule", "two that come together twice", ["b"], players: [{ try play($0) }, { try play($0) }],
         check: { site in
@@ -19,17 +19,26 @@ private func open(_ site: Site, _ options: SynchronizationOptions? = nil, partie
 
 extension SharedBarrier {
     /// Waits until all who are left have come; how often a death was told.
-    fileprivate func come() throws -> Int {
+    fileprivate func come(_ form: Form = .blocking) throws -> Int {
         var told = 0
         while true {
-            do throws(RendezvousError) {
-                try wait()
+            do {
+                try wait(form)
                 return told
-            } catch {
-                guard case .peerDied(let notice) = error else { throw error }
+            } catch RendezvousError.peerDied(let notice) {
                 told += 1
                 try Violation.unless(notice.held.contains(.party), "the notice does not say what the dead one was: \(notice)")
             }
+        }
+    }
+}
+
+extension SharedBarrier {
+    fileprivate func wait(_ form: Form, until deadline: Deadline = .never) throws {
+        _ = try form.call {
+            try wait(until: deadline)
+        } _: {
+            try await wait(until: deadline)
         }
     }
 }
@@ -99,20 +108,22 @@ private let joining = Scenario(
         _ = try? kept.value?.wait(until: deadline)
         kept.value = nil
         _ = try? barrier.wait(until: deadline)
+        try? barrier.wait(.suspending, until: deadline)
         kept.value = try? open(victim.site)
     }
     all(.now)
     try victim.step { all(victim.deadline == .never ? .shortly : victim.deadline) }
 }
 
-private func ending(_ name: String, _ summary: String, _ body: @escaping @Sendable (Site, Holder<SharedBarrier>) throws -> Void) -> Scenario
-{
+private func ending(
+    _ name: String, _ summary: String, _ form: Form = .blocking, _ body: @escaping @Sendable (Site, Holder<SharedBarrier>) throws -> Void
+) -> Scenario {
     Scenario(
         name, summary, segments: ["b"], needsSleepers: true,
         survivor: { site in Survivor(prepare: { site.begin() }, goOn: { site.awaitSleepers() }) }
     ) { victim in
         let kept = Holder(try open(victim.site))
-        try unlessLate { _ = try kept.value?.wait(until: .shortly) }
+        try unlessLate { try kept.value?.wait(form, until: .shortly) }
         try victim.step { try victim.site.doing { try body(victim.site, kept) } }
     } sleepers: { process in
         try sleeper(process)
@@ -121,46 +132,72 @@ private func ending(_ name: String, _ summary: String, _ body: @escaping @Sendab
     }
 }
 
-private let last = ending("barrier.wait", "a party that comes last") { _, kept in _ = try kept.value?.come() }
+private func last(_ form: Form) -> Scenario {
+    ending("barrier.wait" + form.rawValue, "a party that comes last", form) { _, kept in _ = try kept.value?.come(form) }
+}
 private let closing = ending("barrier.close", "a party that leaves, with another waiting") { _, kept in kept.value = nil }
 
-private let sleep = Scenario(
-    "barrier.sleep", "a party that waits for another", segments: ["b"], victimWaits: true,
+private func sleep(_ form: Form) -> Scenario {
+    Scenario(
+        "barrier.sleep" + form.rawValue, "a party that waits for another", segments: ["b"], victimWaits: true,
+        survivor: { site in
+            let barrier = try open(site)
+            var isRoused = false
+            var told = 0
+            func rouse() throws {
+                do {
+                    // The victim may not have come yet.
+                    if !isRoused { isRoused = try unlessLate { _ = try barrier.wait(until: .shortly) } }
+                } catch RendezvousError.peerDied {
+                    // It has stopped in the lock, and was killed there.
+                    told += 1
+                }
+            }
+            return Survivor(
+                prepare: {
+                    site.begin()
+                    (isRoused, told) = (false, 0)
+                }, rouse: rouse, meanwhile: rouse,
+                goOn: {
+                    let phase = barrier.phase
+                    told += try barrier.come()
+                    try Violation.unless(!site.isDone || isRoused, "a party came through alone")
+                    try Violation.unless(barrier.phase == phase &+ 1, "\(barrier.phase &- phase) phases have ended")
+                    // Who had come before it died has come, until its death is announced: then the next call tells of it.
+                    if told == 0 {
+                        told += try barrier.come()
+                        try Violation.unless(barrier.phase == phase &+ 2, "\(barrier.phase &- phase) phases have ended after the next call")
+                    }
+                    try Violation.unless(told == 1, "the death of a party was told \(told) times")
+                })
+        }
+    ) { victim in
+        let barrier = try open(victim.site)
+        try unlessLate { try barrier.wait(form, until: .now) }
+        try victim.step { try victim.site.doing { _ = try barrier.come(form) } }
+    } third: {
+        try third($0)
+    }
+}
+
+/// It has come for a moment, and takes that back.
+private let cancelling = Scenario(
+    "barrier.give-up.cancel", "a party that comes, and whose task is cancelled before the other comes", segments: ["b"],
     survivor: { site in
         let barrier = try open(site)
-        var isRoused = false
-        var told = 0
-        func rouse() throws {
-            do {
-                // The victim may not have come yet.
-                if !isRoused { isRoused = try unlessLate { _ = try barrier.wait(until: .shortly) } }
-            } catch RendezvousError.peerDied {
-                // It has stopped in the lock, and was killed there.
-                told += 1
-            }
-        }
         return Survivor(
-            prepare: {
-                site.begin()
-                (isRoused, told) = (false, 0)
-            }, rouse: rouse, meanwhile: rouse,
+            prepare: { site.begin() }, meanwhile: { try unlessLate { try barrier.wait(until: .shortly) } },
             goOn: {
                 let phase = barrier.phase
-                told += try barrier.come()
-                try Violation.unless(!site.isDone || isRoused, "a party came through alone")
-                try Violation.unless(barrier.phase == phase &+ 1, "\(barrier.phase &- phase) phases have ended")
-                // Who had come before it died has come, until its death is announced: then the next call tells of it.
-                if told == 0 {
-                    told += try barrier.come()
-                    try Violation.unless(barrier.phase == phase &+ 2, "\(barrier.phase &- phase) phases have ended after the next call")
-                }
+                let told = try barrier.come() + (barrier.come())
                 try Violation.unless(told == 1, "the death of a party was told \(told) times")
+                try Violation.unless(barrier.phase == phase &+ 2, "\(barrier.phase &- phase) phases have ended")
             })
     }
 ) { victim in
     let barrier = try open(victim.site)
-    try unlessLate { _ = try barrier.wait(until: .now) }
-    try victim.step { try victim.site.doing { _ = try barrier.come() } }
+    try unlessLate { try barrier.wait(.cancelled) }
+    try victim.step { try unlessLate { try barrier.wait(.cancelled) } }
 } third: {
     try third($0)
 }
@@ -174,10 +211,10 @@ private func play(_ victim: Victim) throws {
 private let storm = Scenario(
     "barrier.storm", "four parties that come together again and again, killed at random",
     storm: Storm(
-        workers: (0..<4).map { _ in { try stormedBarrier($0, parties: 4) } },
+        workers: (0..<4).map { who in { try stormedBarrier($0, who, parties: 4) } },
         check: { site in _ = try open(site, site.lasting, parties: 4).phase }))
 
-func stormedBarrier(_ process: Bystander, parties: Int) throws {
+func stormedBarrier(_ process: Bystander, _ who: Int, parties: Int) throws {
     let barrier: SharedBarrier
     while true {
         do {
@@ -189,13 +226,8 @@ func stormedBarrier(_ process: Bystander, parties: Int) throws {
         }
     }
     while !process.isOver {
-        do throws(RendezvousError) {
-            try barrier.wait(until: .after(.milliseconds(20)))
-        } catch {
-            switch error {
-            case .peerDied, .deadline: continue
-            default: throw error
-            }
-        }
+        do {
+            try unlessLate { try barrier.wait(.of(who), until: .after(.milliseconds(20))) }
+        } catch RendezvousError.peerDied {}
     }
 }

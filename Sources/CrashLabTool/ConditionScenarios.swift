@@ -5,7 +5,8 @@ import Interprocess
 let conditionScenarios: [Scenario] =
     [
         notify("condition.notify-one", "a process that changes a value for one that waits", count: 1),
-        notify("condition.notify-all", "a process that changes a value for all that wait", count: 2), wait, giveUp, storm,
+        notify("condition.notify-all", "a process that changes a value for all that wait", count: 2), wait(.blocking), wait(.suspending),
+        giveUp(.blocking), giveUp(.cancelled), storm,
     ]
     + Scenario.schedules(
         "condition.schedule", "one that notifies, and two that wait", ["m", "c"],
@@ -54,11 +55,15 @@ private final class Pair: Sendable {
     }
 
     /// Waits for one; or until somebody has died, if `isSatisfiedByDeath`.
-    func take(until deadline: Deadline = .never, isSatisfiedByDeath: Bool = false) throws {
+    func take(_ form: Form = .blocking, until deadline: Deadline = .never, isSatisfiedByDeath: Bool = false) throws {
+        func isReady(_ stock: Stock) -> Bool { stock.put > stock.taken || isSatisfiedByDeath && condition.segment.deathCount > 0 }
+        func body(_ stock: inout Stock) { if stock.put > stock.taken { stock.taken += 1 } }
         try repairing {
-            try mutex.withLock(
-                when: { $0.put > $0.taken || isSatisfiedByDeath && condition.segment.deathCount > 0 }, on: condition, until: deadline
-            ) { if $0.put > $0.taken { $0.taken += 1 } }
+            try form.call {
+                try mutex.withLock(when: isReady, on: condition, until: deadline, body)
+            } _: {
+                try await mutex.withLock(when: isReady, on: condition, until: deadline, body)
+            }
         }
     }
 
@@ -91,9 +96,15 @@ private func survivor(_ site: Site, isRoused: Bool = false) throws -> Survivor {
 }
 
 extension Pair {
-    fileprivate func tryShortly() throws {
+    fileprivate func tryShortly(_ form: Form = .blocking) throws {
         try unlessLate { try mutex.withLock(until: .shortly) { _ in } }
-        try unlessLate { try mutex.withLock(when: { _ in false }, on: condition, until: .shortly) { _ in } }
+        try unlessLate {
+            try form.call {
+                try mutex.withLock(when: { _ in false }, on: condition, until: .shortly) { _ in }
+            } _: {
+                try await mutex.withLock(when: { _ in false }, on: condition, until: .shortly) { _ in }
+            }
+        }
     }
 
     /// For who may sleep until the victim is dead.
@@ -104,10 +115,10 @@ extension Pair {
     }
 }
 
-private func sleeper(_ index: Int) -> @Sendable (Bystander) throws -> Void {
+private func sleeper(_ index: Int, _ form: Form = .blocking) -> @Sendable (Bystander) throws -> Void {
     { process in
         let pair = try Pair(process.site)
-        try process.sleeping(index) { try pair.take() }
+        try process.sleeping(index) { try pair.take(form) }
     }
 }
 
@@ -134,6 +145,7 @@ private func notify(_ name: String, _ summary: String, count: UInt64) -> Scenari
             try? pair.mutex.withLock(when: { $0.put != $0.taken }, on: pair.condition, until: deadline) { $0.taken = $0.put }
             try? pair.mutex.withLock(when: { _ in false }, on: pair.condition, until: deadline == .never ? .shortly : deadline) { _ in }
             try? pair.condition.notifyOne()
+            try? pair.take(.suspending, until: deadline == .never ? .shortly : deadline)
             try? pair.condition.notifyAll()
         }
         all(.now)
@@ -141,32 +153,36 @@ private func notify(_ name: String, _ summary: String, count: UInt64) -> Scenari
     }.with(sleepers: [sleeper(0), sleeper(1)])
 }
 
-private let wait = Scenario(
-    "condition.wait", "a process that waits for a change", segments: ["m", "c"], victimWaits: true,
-    survivor: { try survivor($0, isRoused: true) }
-) { victim in
-    let pair = try Pair(victim.site)
-    try pair.tryShortly()
-    try victim.step { try pair.take() }
-} third: {
-    try third($0)
-}.with(sleepers: [sleeper(0), sleeper(1)])
+private func wait(_ form: Form) -> Scenario {
+    Scenario(
+        "condition.wait" + form.rawValue, "a process that waits for a change", segments: ["m", "c"], victimWaits: true,
+        survivor: { try survivor($0, isRoused: true) }
+    ) { victim in
+        let pair = try Pair(victim.site)
+        try pair.tryShortly(form)
+        try victim.step { try pair.take(form) }
+    } third: {
+        try third($0)
+    }.with(sleepers: [sleeper(0, form), sleeper(1)])
+}
 
-private let giveUp = Scenario(
-    "condition.give-up", "a process that gives up waiting for a change, just when it comes", segments: ["m", "c"],
-    survivor: { try survivor($0) }
-) { victim in
-    let pair = try Pair(victim.site)
-    try pair.tryShortly()
-    try victim.step { try unlessLate { try pair.take(until: .soon) } }
-} third: { third in
-    let pair = try Pair(third.site)
-    do {
-        try unlessLate { try pair.mutex.withLock(until: .shortly) { $0.put += 1 } }
-    } catch LockError.inconsistent {}
-    try pair.condition.notifyOne()
-    third.awaitKill()
-}.with(sleepers: [sleeper(0)])
+private func giveUp(_ form: Form) -> Scenario {
+    Scenario(
+        "condition.give-up" + form.rawValue, "a process that gives up waiting for a change, just when it comes", segments: ["m", "c"],
+        survivor: { try survivor($0) }
+    ) { victim in
+        let pair = try Pair(victim.site)
+        try pair.tryShortly(form)
+        try victim.step { try unlessLate { try pair.take(form, until: form.soon) } }
+    } third: { third in
+        let pair = try Pair(third.site)
+        do {
+            try unlessLate { try pair.mutex.withLock(until: .shortly) { $0.put += 1 } }
+        } catch LockError.inconsistent {}
+        try pair.condition.notifyOne()
+        third.awaitKill()
+    }.with(sleepers: [sleeper(0)])
+}
 
 private func play(_ victim: Victim) throws {
     let pair = try Pair(victim.site, victim.site.lasting)
@@ -189,7 +205,7 @@ func stormedCondition(_ process: Bystander, _ who: Int) throws {
         if who < 2 {
             try pair.give(all: who == 0)
         } else {
-            try unlessLate { try pair.take(until: .after(.milliseconds(20))) }
+            try unlessLate { try pair.take(.of(who), until: .after(.milliseconds(20))) }
         }
     }
 }

@@ -7,7 +7,10 @@ let eventScenarios: [Scenario] =
         setting("event.set", "a process that sets an event", .manual),
         setting("event.set-automatic", "a process that sets an event that resets itself", .automatic),
         waiting("event.wait", "a process that waits for an event", .manual),
-        waiting("event.wait-automatic", "a process that waits for an event that resets itself", .automatic), resetting, giveUp, storm,
+        waiting("event.wait-automatic", "a process that waits for an event that resets itself", .automatic),
+        waiting("event.wait", "a process that waits for an event", .manual, .suspending),
+        waiting("event.wait-automatic", "a process that waits for an event that resets itself", .automatic, .suspending), resetting,
+        giveUp(.blocking), giveUp(.cancelled), storm,
         Scenario(
             "event.schedule", "one that sets an event, and two that wait", ["e"],
             Schedule(
@@ -36,6 +39,14 @@ private func open(_ site: Site, _ kind: SharedEvent.Reset, _ options: Synchroniz
 }
 
 extension SharedEvent {
+    fileprivate func wait(_ form: Form, until deadline: Deadline = .never) throws {
+        try form.call {
+            try wait(until: deadline)
+        } _: {
+            try await wait(until: deadline)
+        }
+    }
+
     fileprivate func passOn() throws {
         try wait()
         try set()
@@ -73,10 +84,10 @@ private func survivor(_ site: Site, _ kind: SharedEvent.Reset, isRoused: Bool = 
         })
 }
 
-private func sleeper(_ index: Int, _ kind: SharedEvent.Reset) -> @Sendable (Bystander) throws -> Void {
+private func sleeper(_ index: Int, _ kind: SharedEvent.Reset, _ form: Form = .blocking) -> @Sendable (Bystander) throws -> Void {
     { process in
         let event = try open(process.site, kind)
-        try process.sleeping(index) { try event.wait() }
+        try process.sleeping(index) { try event.wait(form) }
     }
 }
 
@@ -105,6 +116,7 @@ private func setting(_ name: String, _ summary: String, _ kind: SharedEvent.Rese
             try? event.reset()
             try? event.wait(until: deadline == .never ? .shortly : deadline)
             try? event.set()
+            try? event.wait(.suspending, until: deadline == .never ? .shortly : deadline)
             _ = try? event.tryWait()
         }
         all(.now)
@@ -112,14 +124,15 @@ private func setting(_ name: String, _ summary: String, _ kind: SharedEvent.Rese
     }.with(sleepers: [sleeper(0, kind), sleeper(1, kind)])
 }
 
-private func waiting(_ name: String, _ summary: String, _ kind: SharedEvent.Reset) -> Scenario {
-    Scenario(name, summary, segments: ["e"], victimWaits: true, survivor: { try survivor($0, kind, isRoused: true) }) { victim in
+private func waiting(_ name: String, _ summary: String, _ kind: SharedEvent.Reset, _ form: Form = .blocking) -> Scenario {
+    Scenario(name + form.rawValue, summary, segments: ["e"], victimWaits: true, survivor: { try survivor($0, kind, isRoused: true) }) {
+        victim in
         let event = try open(victim.site, kind)
-        try unlessLate { try event.wait(until: .shortly) }
-        try victim.step { try event.wait() }
+        try unlessLate { try event.wait(form, until: .shortly) }
+        try victim.step { try event.wait(form) }
     } third: {
         try third(kind)($0)
-    }.with(sleepers: [sleeper(0, kind), sleeper(1, kind)])
+    }.with(sleepers: [sleeper(0, kind), sleeper(1, kind, form)])
 }
 
 private let resetting = Scenario(
@@ -145,17 +158,20 @@ private let resetting = Scenario(
     try third(.manual)($0)
 }
 
-private let giveUp = Scenario(
-    "event.give-up", "a process that gives up waiting for an event that resets itself, just when it comes", segments: ["e"],
-    survivor: { try survivor($0, .automatic) }
-) { victim in
-    let event = try open(victim.site, .automatic)
-    try unlessLate { try event.wait(until: .shortly) }
-    try victim.step { try unlessLate { try event.wait(until: .soon) } }
-} third: { third in
-    try open(third.site, .automatic).set()
-    third.awaitKill()
-}.with(sleepers: [sleeper(0, .automatic)])
+private func giveUp(_ form: Form) -> Scenario {
+    Scenario(
+        "event.give-up" + form.rawValue, "a process that gives up waiting for an event that resets itself, just when it comes",
+        segments: ["e"],
+        survivor: { try survivor($0, .automatic) }
+    ) { victim in
+        let event = try open(victim.site, .automatic)
+        try unlessLate { try event.wait(form, until: .shortly) }
+        try victim.step { try unlessLate { try event.wait(form, until: form.soon) } }
+    } third: { third in
+        try open(third.site, .automatic).set()
+        third.awaitKill()
+    }.with(sleepers: [sleeper(0, .automatic)])
+}
 
 private func play(_ victim: Victim, _ kind: SharedEvent.Reset, _ body: (SharedEvent) throws -> Void) throws {
     let event = try open(victim.site, kind, victim.site.lasting)
@@ -177,6 +193,6 @@ private let storm = Scenario(
 func stormedEvent(_ process: Bystander, _ who: Int) throws {
     let event = try open(process.site, .automatic, process.site.lasting)
     while !process.isOver {
-        if who % 2 == 0 { try event.set() } else { try unlessLate { try event.wait(until: .after(.milliseconds(20))) } }
+        if who % 2 == 0 { try event.set() } else { try unlessLate { try event.wait(.of(who / 2), until: .after(.milliseconds(20))) } }
     }
 }

@@ -12,6 +12,16 @@ let handoffCallScenarios: [Scenario] = [
         try side.serveOnce(victim.site)
         try victim.step { try side.serveOnce(victim.site) }
     },
+    killed("handoff.call.async", "a parent that calls by a task, is called back and calls again, with its child asleep", .parent) {
+        victim, side in
+        try side.callAndCheck(victim.site, .suspending)
+        try victim.step { try side.callAndCheck(victim.site, .suspending) }
+    },
+    killed("handoff.serve.async", "a child that performs a method by a task and calls back in it, with its parent asleep", .child) {
+        victim, side in
+        try side.serveOnce(victim.site, .suspending)
+        try victim.step { try side.serveOnce(victim.site, .suspending) }
+    },
     Scenario(
         "handoff.calls", "both sides in one process, through a call with an array, a call back and the end", segments: ["h"],
         survivor: { site in Survivor(goOn: { try callAnew(site) }) }, victim: { try bothSides($0) }, scribbled: { try bothSides($0) }),
@@ -48,14 +58,14 @@ private func meet(_ site: Site, _ role: HandoffRole, until deadline: Deadline = 
 
 extension Handoff {
     /// Calls `Raise` with the next number, and checks that everything of it is there: the array in place, the sum and what was asked.
-    fileprivate mutating func callAndCheck(_ site: Site) throws {
+    fileprivate mutating func callAndCheck(_ site: Site, _ form: Form = .blocking) throws {
         let number = site.ledger[Mark.sent] + 1
         site.ledger[Mark.sendIntent] = number
         let start = mark
         let numbers = try allocate(repeating: number, count: length)
         try Violation.unless(numbers.offset == 0, "the first array lies at \(numbers.offset)")
         var asked = 0
-        let sum = try call(Raise.self, Raise.Arguments(number: number, numbers: numbers)) { side, method in
+        func answer(_ side: inout Handoff, _ method: UInt32) throws {
             guard method == Ask.id else { return }
             try side.answer(Ask.self) { side, value in
                 asked += 1
@@ -63,6 +73,12 @@ extension Handoff {
                 _ = try side.allocate(repeating: UInt8(1), count: 16)
                 return value + 1000
             }
+        }
+        let arguments = Raise.Arguments(number: number, numbers: numbers)
+        let sum = try form.call {
+            try call(Raise.self, arguments, answering: answer)
+        } _: {
+            try await call(Raise.self, arguments) { try answer(&$0, $1) }
         }
         try check(sum, of: number, numbers, asked)
         release(to: start)
@@ -80,28 +96,51 @@ extension Handoff {
 
     /// Performs one `Raise`, which must be the next; false if the caller has ended.
     @discardableResult
-    fileprivate mutating func serveOnce(_ site: Site) throws -> Bool {
-        guard let method = try awaitCall() else { return false }
+    fileprivate mutating func serveOnce(_ site: Site, _ form: Form = .blocking) throws -> Bool {
+        guard let method = try form.call({ try awaitCall() }, { try await awaitCall() }) else { return false }
         try Violation.unless(method == Raise.id, "method \(method) was called")
         do {
-            try answer(Raise.self) { side, arguments in try side.raise(arguments, site) }
+            try form.call {
+                try answer(Raise.self) { side, arguments in
+                    try side.raise(arguments, site) { side, number in try side.call(Ask.self, number) }
+                }
+            } _: {
+                try await answer(Raise.self) { side, arguments in
+                    try await side.raise(arguments, site) { side, number in try await side.call(Ask.self, number) }
+                }
+            }
         } catch HandoffCallError.ended {
             return false
         }
         return true
     }
 
-    private mutating func raise(_ arguments: Raise.Arguments, _ site: Site) throws -> UInt64 {
+    private mutating func raise(
+        _ arguments: Raise.Arguments, _ site: Site, _ ask: (inout Handoff, UInt64) throws -> UInt64
+    ) throws -> UInt64 {
+        let sum = try raiseAll(arguments, site)
+        let asked = try ask(&self, arguments.number)
+        site.ledger[Mark.taken] = arguments.number
+        return sum + asked
+    }
+
+    private mutating func raise(
+        _ arguments: Raise.Arguments, _ site: Site, _ ask: (inout Handoff, UInt64) async throws -> UInt64
+    ) async throws -> UInt64 {
+        let sum = try raiseAll(arguments, site)
+        let asked = try await ask(&self, arguments.number)
+        site.ledger[Mark.taken] = arguments.number
+        return sum + asked
+    }
+
+    private mutating func raiseAll(_ arguments: Raise.Arguments, _ site: Site) throws -> UInt64 {
         let ledger = site.ledger
         try Violation.unless(
             arguments.number == ledger[Mark.taken] + 1 && arguments.number <= ledger[Mark.sendIntent],
             "call \(arguments.number) came after \(ledger[Mark.taken]), and \(ledger[Mark.sendIntent]) was the last to be made")
         let own = try allocate(repeating: UInt64(7), count: 8)
         try Violation.unless(own.offset == UInt64(dataSize - 64), "the method's array lies at \(own.offset)")
-        let sum = try raise(arguments.numbers)
-        let asked = try call(Ask.self, arguments.number)
-        ledger[Mark.taken] = arguments.number
-        return sum + asked
+        return try raise(arguments.numbers)
     }
 
     private mutating func raise(_ numbers: SharedSlice<UInt64>) throws -> UInt64 {

@@ -6,6 +6,12 @@ import InterprocessSystem
 let handoffScenarios: [Scenario] = [
     killed("handoff.parent", "a parent in yield, with its child asleep", .parent) { try victimYields($0, .parent) },
     killed("handoff.child", "a child in yield, with its parent asleep", .child) { try victimYields($0, .child) },
+    killed("handoff.parent.async", "a parent in yield by a task, with its child asleep", .parent) {
+        try victimYields($0, .parent, .suspending)
+    },
+    killed("handoff.child.async", "a child in yield by a task, with its parent asleep", .child) {
+        try victimYields($0, .child, .suspending)
+    },
     killed("handoff.close", "a parent that closes, with its child asleep", .parent) { victim in
         victim.site.ledger[Mark.succeeded] = 1
         let kept = KeptHandoff(try meet(victim.site, .parent))
@@ -34,14 +40,23 @@ let handoffScenarios: [Scenario] = [
     } third: { third in
         third.awaitKill()
     },
-    both, rejoin,
-    Scenario(
-        "handoff.storm", "a parent and a child that are killed at random, and meet anew", segments: [],
-        survivor: { _ in Survivor(goOn: {}) }, victim: { _ in },
-        storm: Storm(workers: [{ try playUntilOver($0, .parent) }, { try playUntilOver($0, .child) }], check: { try meetAnew($0) })),
+    both(.blocking), both(.suspending), both(.cancelled), rejoin,
+    storm("handoff.storm", "a parent and a child that are killed at random, and meet anew", .blocking),
+    storm("handoff.storm.async", "the same, with the child in a task", .suspending),
 ]
 
-private let both = inOneProcess("handoff.both", "both sides in one process, through a turn each way and the end") { try bothSides($0) }
+private func both(_ form: Form) -> Scenario {
+    inOneProcess("handoff.both" + form.rawValue, "both sides in one process, through a turn each way and the end") {
+        try bothSides($0, form)
+    }
+}
+
+private func storm(_ name: String, _ summary: String, _ child: Form) -> Scenario {
+    Scenario(
+        name, summary,
+        storm: Storm(workers: [{ try playUntilOver($0, .parent) }, { try playUntilOver($0, .child, child) }], check: { try meetAnew($0) }))
+}
+
 private let rejoin = inOneProcess("handoff.rejoin", "a parent that leaves its pair, comes anew, and goes when nobody comes") {
     try leavesAndComes($0)
 }
@@ -75,11 +90,29 @@ private final class KeptHandoff: @unchecked Sendable {
 }
 
 extension Handoff {
+    fileprivate mutating func give(_ number: UInt64, _ form: Form) throws -> UInt64? {
+        try form.call {
+            try self.yield(number)
+        } _: {
+            try await self.yield(number)
+        }
+    }
+
+    fileprivate mutating func await(_ form: Form, until deadline: Deadline) throws -> UInt64? {
+        do {
+            return try form.call {
+                try awaitTurn(until: deadline)
+            } _: {
+                try await awaitTurn(until: deadline)
+            }
+        } catch HandoffError.cancelled { return nil }
+    }
+
     /// Gives the next number, and takes what comes back: the one after it.
-    fileprivate mutating func giveAndTake(_ site: Site) throws {
+    fileprivate mutating func giveAndTake(_ site: Site, _ form: Form = .blocking) throws {
         let number = site.ledger[Mark.sent] + 1
         site.ledger[Mark.sendIntent] = number
-        let back = try self.yield(number)
+        let back = try give(number, form)
         site.ledger[Mark.sent] = number
         try Violation.unless(back == number, "\(number) was given, and \(back.map { "\($0)" } ?? "the end") came back")
     }
@@ -170,12 +203,12 @@ private func playPartner(_ site: Site, _ role: HandoffRole) throws {
     }
 }
 
-private func victimYields(_ victim: Victim, _ role: HandoffRole) throws {
+private func victimYields(_ victim: Victim, _ role: HandoffRole, _ form: Form = .blocking) throws {
     var handoff = try meet(victim.site, role)
     // Twice, so that everything is bound and the other side sleeps.
-    try handoff.giveAndTake(victim.site)
-    try handoff.giveAndTake(victim.site)
-    try victim.step { try handoff.giveAndTake(victim.site) }
+    try handoff.giveAndTake(victim.site, form)
+    try handoff.giveAndTake(victim.site, form)
+    try victim.step { try handoff.giveAndTake(victim.site, form) }
 }
 
 /// Both sides are free again, and work.
@@ -221,21 +254,24 @@ private func leavesAndComes(_ victim: Victim) throws {
     try victim.step { try parent.rejoinInVain() }
 }
 
-private func bothSides(_ victim: Victim) throws {
+private func bothSides(_ victim: Victim, _ form: Form) throws {
     let (parent, child) = try meetInside(victim.site)
+    // Who is cancelled asks while it has not got the turn, and again when it has.
+    if form == .cancelled { _ = try child.handoff?.await(form, until: .never) }
     try victim.step {
+        if form == .cancelled { _ = try child.handoff?.await(form, until: .never) }
         _ = try parent.handoff?.tryYield(1)
-        _ = try child.handoff?.awaitTurn(until: victim.deadline)
+        _ = try child.handoff?.await(form, until: victim.deadline)
         _ = try child.handoff?.tryYield(2)
-        _ = try parent.handoff?.awaitTurn(until: victim.deadline)
+        _ = try parent.handoff?.await(form, until: victim.deadline)
         parent.handoff = nil
-        _ = try child.handoff?.awaitTurn(until: victim.deadline)
+        _ = try child.handoff?.await(form, until: victim.deadline)
         child.handoff = nil
     }
 }
 
 /// Takes turns with whoever is on the other side, until it is over.
-private func playUntilOver(_ process: Bystander, _ role: HandoffRole) throws {
+private func playUntilOver(_ process: Bystander, _ role: HandoffRole, _ form: Form = .blocking) throws {
     while !process.isOver {
         var handoff: Handoff
         do throws(InterprocessError) {
@@ -247,7 +283,7 @@ private func playUntilOver(_ process: Bystander, _ role: HandoffRole) throws {
         }
         var value = handoff.value
         while let number = value, !process.isOver {
-            let back = try handoff.yield(number &+ 1)
+            let back = try handoff.give(number &+ 1, form)
             try Violation.unless(back == nil || back == number &+ 2, "\(number &+ 1) was given, and \(back ?? 0) came back")
             value = back
         }

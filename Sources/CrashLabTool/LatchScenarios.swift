@@ -5,7 +5,7 @@ import Interprocess
 let latchScenarios: [Scenario] =
     [
         counting("latch.count-down", "a process that counts down, but not to zero", count: 2),
-        counting("latch.open", "a process that counts down to zero", count: 1), wait, storm,
+        counting("latch.open", "a process that counts down to zero", count: 1), wait(.blocking), wait(.suspending), wait(.cancelled), storm,
     ]
     + Scenario.schedules(
         "latch.schedule", "two that count down, and one that waits", ["c"],
@@ -24,14 +24,21 @@ private func open(_ site: Site, _ count: Int, _ options: SynchronizationOptions?
 
 extension SharedLatch {
     /// Waits until it is open, and says how many deaths it was told of.
-    fileprivate func pass(_ site: Site) throws {
+    fileprivate func pass(_ site: Site, _ form: Form = .blocking) throws {
         while true {
-            do throws(RendezvousError) {
-                return try wait()
-            } catch {
-                guard case .peerDied = error else { throw error }
+            do {
+                return try wait(form)
+            } catch RendezvousError.peerDied {
                 site.ledger[told] += 1
             }
+        }
+    }
+
+    fileprivate func wait(_ form: Form, until deadline: Deadline = .never) throws {
+        try form.call {
+            try wait(until: deadline)
+        } _: {
+            try await wait(until: deadline)
         }
     }
 }
@@ -75,15 +82,10 @@ private let third: @Sendable (Bystander) throws -> Void = { third in
 }
 
 extension SharedLatch {
-    fileprivate func waitShortly() throws {
-        do throws(RendezvousError) {
-            try wait(until: .shortly)
-        } catch {
-            switch error {
-            case .peerDied, .deadline: return
-            default: throw error
-            }
-        }
+    fileprivate func waitShortly(_ form: Form = .blocking) throws {
+        do {
+            try unlessLate { try wait(form, until: .shortly) }
+        } catch RendezvousError.peerDied {}
     }
 }
 
@@ -106,6 +108,7 @@ private func counting(_ name: String, _ summary: String, count: Int) -> Scenario
             try? latch.wait(until: deadline == .never ? .shortly : deadline)
             try? latch.countDown(by: deadline == .now ? 0 : 1)
             try? latch.wait(until: deadline == .never ? .shortly : deadline)
+            try? latch.wait(.suspending, until: deadline == .never ? .shortly : deadline)
             _ = latch.isOpen
         }
         all(.now)
@@ -113,19 +116,21 @@ private func counting(_ name: String, _ summary: String, count: Int) -> Scenario
     }
 }
 
-private let wait = Scenario(
-    "latch.wait", "a process that waits for a count", segments: ["c"], victimWaits: true,
-    survivor: { try survivor($0, 1, isCounted: false) }
-) { victim in
-    let latch = try open(victim.site, 1)
-    victim.site.ledger[Mark.given] = 1
-    try unlessLate { try latch.wait(until: .shortly) }
-    try victim.step { try latch.wait() }
-} sleepers: { process in
-    let latch = try open(process.site, 1)
-    try process.sleeping(0) { try latch.pass(process.site) }
-} third: {
-    try third($0)
+private func wait(_ form: Form) -> Scenario {
+    Scenario(
+        "latch.wait" + form.rawValue, "a process that waits for a count", segments: ["c"], victimWaits: form != .cancelled,
+        survivor: { try survivor($0, 1, isCounted: false) }
+    ) { victim in
+        let latch = try open(victim.site, 1)
+        victim.site.ledger[Mark.given] = 1
+        try unlessLate { try latch.wait(form, until: .shortly) }
+        try victim.step { try unlessLate { try latch.wait(form) } }
+    } sleepers: { process in
+        let latch = try open(process.site, 1)
+        try process.sleeping(0) { try latch.pass(process.site, form == .cancelled ? .blocking : form) }
+    } third: {
+        try third($0)
+    }
 }
 
 private func play(_ victim: Victim, _ who: Int) throws {
@@ -158,6 +163,6 @@ func stormedLatch(_ process: Bystander, _ who: Int) throws {
     let latch = try open(process.site, most, process.site.lasting)
     while !process.isOver {
         try process.site.doing(who) { try latch.countDown() }
-        try latch.waitShortly()
+        try latch.waitShortly(.of(who))
     }
 }

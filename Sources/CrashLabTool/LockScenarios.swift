@@ -10,12 +10,16 @@ protocol ExclusiveLock: AnyObject, Sendable, SendableMetatype {
     func letGo()
     func change(until deadline: Deadline, _ body: (inout Halves) throws -> Void) throws
     func mend(until deadline: Deadline, _ body: (inout Halves, DeathNotice) throws -> Void) throws -> Bool
+    /// Waits, and gives up before it has the lock.
+    func giveUp() throws
     /// One call of everything, whatever comes of it.
     func callEverything(until deadline: Deadline)
 }
 
 extension ExclusiveLock {
     static func open(_ name: ObjectName, _ options: SynchronizationOptions) throws -> Self { try open(name, options, .park) }
+
+    func giveUp() throws { try unlessLate { try change(until: .soon) { _ in } } }
 
     /// Changes the value, after having repaired it if a dead holder has left it; whether one had.
     @discardableResult
@@ -153,7 +157,7 @@ func lockScenarios<L: ExclusiveLock>(_ prefix: String, _ name: ObjectName, _ typ
         Scenario(prefix + ".give-up", "a process that gives up waiting for a lock", segments: [file], survivor: holding) { victim in
             let lock = try open(victim.site)
             try warm(victim.site)
-            try victim.step { try unlessLate { try lock.change(until: .soon) { _ in } } }
+            try victim.step { try lock.giveUp() }
         } third: {
             try patient($0)
         }.with(sleepers: [sleeper(0)]),

@@ -3,7 +3,8 @@ import Interprocess
 
 /// A lock whose holder, or whoever waits for it, is killed.
 let mutexScenarios: [Scenario] =
-    lockScenarios("mutex", "m", SharedMutex<Halves>.self) + [opening, closing, storm]
+    lockScenarios("mutex", "m", SharedMutex<Halves>.self) + suspendingLockScenarios("mutex.async", "m", SuspendingMutex.self)
+    + [opening, closing, storm]
     + Scenario.schedules(
         "mutex.schedule", "two that take a lock twice and one that waits for it for a moment", ["m"],
         players: [{ try play($0, 0, .never) }, { try play($0, 1, .never) }, { try play($0, 2, .after(.milliseconds(2))) }],
@@ -78,5 +79,10 @@ private let closing = attaching("mutex.close", "a process that closes a mutex", 
 private let storm = Scenario(
     "mutex.storm", "eight that change a value under a lock, killed at random",
     storm: Storm(
-        workers: (0..<8).map { who in { try stormed(name, SharedMutex<Halves>.self, $0, who) } },
+        workers: (0..<8).map { who in
+            {
+                if Form.of(who) == .suspending { return try stormed(name, SuspendingMutex.self, $0, who) }
+                try stormed(name, SharedMutex<Halves>.self, $0, who)
+            }
+        },
         check: { try checkChanges(name, SharedMutex<Halves>.self, $0) }))

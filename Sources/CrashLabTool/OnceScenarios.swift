@@ -4,7 +4,7 @@ import InterprocessSystem
 
 /// Something that is done once, while one that does it or waits for it is killed.
 let onceScenarios: [Scenario] =
-    [run, finish, wait, giveUp, onceStorm]
+    [run(.blocking), run(.suspending), finish, wait(.blocking), wait(.suspending), giveUp(.blocking), giveUp(.cancelled), onceStorm]
     + Scenario.schedules(
         "once.schedule", "three that want it done", ["o"], players: [{ try play($0, 0) }, { try play($0, 1) }, { try play($0, 2) }],
         check: { site in
@@ -20,10 +20,15 @@ private func open(_ site: Site, _ options: SynchronizationOptions? = nil) throws
 
 extension SharedOnce {
     /// Whoever does it says so.
-    fileprivate func execute(_ site: Site, until deadline: Deadline = .never) throws {
-        _ = try run(until: deadline) { (dead: DeathNotice?) in
+    fileprivate func execute(_ site: Site, _ form: Form = .blocking, until deadline: Deadline = .never) throws {
+        func body(_ dead: DeathNotice?) throws {
             try Violation.unless(dead == nil || site.ledger[Mark.intent] > 0, "the death of one is told that had not begun")
             site.ledger[Mark.reached] += 1
+        }
+        _ = try form.call {
+            try run(until: deadline, body)
+        } _: {
+            try await run(until: deadline, body)
         }
     }
 }
@@ -61,28 +66,38 @@ private let third: @Sendable (Bystander) throws -> Void = { third in
 }
 
 /// Bound on first use.
-private func warm(_ site: Site) throws {
+private func warm(_ site: Site, _ form: Form = .blocking) throws {
     let once = try SharedOnce(named: "warm", options: site.synchronization)
-    try once.run { (_: DeathNotice?) in }
+    func body(_: DeathNotice?) {}
+    _ = try form.call {
+        try once.run(body)
+    } _: {
+        try await once.run(body)
+    }
 }
 
-private let run = Scenario("once.run", "a process that does it", segments: ["o"], survivor: { try survivor($0) }) { victim in
-    let site = victim.site
-    let once = try open(site)
-    try warm(site)
-    try victim.step { try site.doing { try once.execute(site) } }
-} third: {
-    try third($0)
-} scribbled: { victim in
-    let once = try open(victim.site)
-    func all(_ deadline: Deadline) {
-        _ = try? once.run(until: deadline) { (_: DeathNotice?) in throw Violation("not now") }
-        _ = try? once.run(until: deadline) { (_: DeathNotice?) in }
-        _ = once.isDone
-        _ = try? once.run(until: deadline) { (_: DeathNotice?) in }
+private func run(_ form: Form) -> Scenario {
+    Scenario(
+        "once.run" + form.rawValue, "a process that does it", segments: ["o"], survivor: { try survivor($0) }
+    ) { victim in
+        let site = victim.site
+        let once = try open(site)
+        try warm(site, form)
+        try victim.step { try site.doing { try once.execute(site, form) } }
+    } third: {
+        try third($0)
+    } scribbled: { victim in
+        let once = try open(victim.site)
+        func all(_ deadline: Deadline) {
+            _ = try? once.run(until: deadline) { (_: DeathNotice?) in throw Violation("not now") }
+            _ = try? once.run(until: deadline) { (_: DeathNotice?) in }
+            try? once.execute(victim.site, .suspending, until: deadline == .never ? .shortly : deadline)
+            _ = once.isDone
+            _ = try? once.run(until: deadline) { (_: DeathNotice?) in }
+        }
+        try warm(victim.site)
+        try victim.step { all(victim.deadline) }
     }
-    try warm(victim.site)
-    try victim.step { all(victim.deadline) }
 }
 
 /// The others come when it is begun, and sleep when it is finished.
@@ -158,10 +173,10 @@ private final class Busy: Sendable {
     func end() throws { try gate.value?.set() }
 }
 
-private func waitingSleeper(_ index: Int) -> @Sendable (Bystander) throws -> Void {
+private func waitingSleeper(_ index: Int, _ form: Form) -> @Sendable (Bystander) throws -> Void {
     { process in
         let once = try open(process.site)
-        try process.sleeping(index) { try once.execute(process.site) }
+        try process.sleeping(index) { try once.execute(process.site, form) }
     }
 }
 
@@ -172,25 +187,29 @@ private func waitingThird(_ third: Bystander) throws {
     third.awaitKill()
 }
 
-private let wait = Scenario(
-    "once.wait", "a process that waits until it is done", segments: ["o"], victimWaits: true, survivor: { try busy($0) }
-) { victim in
-    let once = try open(victim.site)
-    try warm(victim.site)
-    try victim.step { try once.execute(victim.site) }
-} third: {
-    try waitingThird($0)
-}.with(sleepers: [waitingSleeper(0), waitingSleeper(1)])
+private func wait(_ form: Form) -> Scenario {
+    Scenario(
+        "once.wait" + form.rawValue, "a process that waits until it is done", segments: ["o"], victimWaits: true, survivor: { try busy($0) }
+    ) { victim in
+        let once = try open(victim.site)
+        try warm(victim.site, form)
+        try victim.step { try once.execute(victim.site, form) }
+    } third: {
+        try waitingThird($0)
+    }.with(sleepers: [waitingSleeper(0, form), waitingSleeper(1, .blocking)])
+}
 
-private let giveUp = Scenario(
-    "once.give-up", "a process that gives up waiting until it is done", segments: ["o"], survivor: { try busy($0) }
-) { victim in
-    let once = try open(victim.site)
-    try warm(victim.site)
-    try victim.step { try unlessLate { try once.execute(victim.site, until: .soon) } }
-} third: {
-    try waitingThird($0)
-}.with(sleepers: [waitingSleeper(0)])
+private func giveUp(_ form: Form) -> Scenario {
+    Scenario(
+        "once.give-up" + form.rawValue, "a process that gives up waiting until it is done", segments: ["o"], survivor: { try busy($0) }
+    ) { victim in
+        let once = try open(victim.site)
+        try warm(victim.site, form)
+        try victim.step { try unlessLate { try once.execute(victim.site, form, until: form.soon) } }
+    } third: {
+        try waitingThird($0)
+    }.with(sleepers: [waitingSleeper(0, .blocking)])
+}
 
 private func play(_ victim: Victim, _ who: Int) throws {
     let site = victim.site

@@ -3,7 +3,7 @@ import Interprocess
 
 /// Units that come back when their holder is killed.
 let permitsScenarios: [Scenario] =
-    [acquire, release, sleep, giveUp, storm]
+    [acquire(.blocking), acquire(.suspending), release, sleep(.blocking), sleep(.suspending), giveUp(.blocking), giveUp(.cancelled), storm]
     + Scenario.schedules(
         "permits.schedule", "one that gives all units back, one that takes two of three and one that takes one", ["p"],
         players: [
@@ -25,6 +25,17 @@ private func open(_ site: Site, _ options: SynchronizationOptions? = nil) throws
 }
 
 extension SharedPermits {
+    fileprivate func acquire(_ form: Form, _ count: Int, until deadline: Deadline = .never) throws -> Permit {
+        let kept = Holder<Permit>(nil)
+        try form.call {
+            kept.value = try acquire(count, until: deadline)
+        } _: {
+            kept.value = try await acquire(count, until: deadline)
+        }
+        guard let permit = kept.value.take() else { throw Violation("no permit came") }
+        return permit
+    }
+
     fileprivate func tryShortly() throws {
         try unlessLate { try acquire(2, until: .shortly).release() }
         if let permit = try tryAcquire(1) { permit.release() }
@@ -53,11 +64,11 @@ private func survivor(_ site: Site, isHolding: Bool) throws -> Survivor {
         })
 }
 
-private func sleeper(_ index: Int, _ count: Int) -> @Sendable (Bystander) throws -> Void {
+private func sleeper(_ index: Int, _ count: Int, _ form: Form = .blocking) -> @Sendable (Bystander) throws -> Void {
     { process in
         let permits = try open(process.site)
         let kept = Holder<SharedPermits.Permit>(nil)
-        try process.sleeping(index) { kept.value = try permits.acquire(count) }
+        try process.sleeping(index) { kept.value = try permits.acquire(form, count) }
         kept.value = nil
     }
 }
@@ -69,32 +80,36 @@ private let third: @Sendable (Bystander) throws -> Void = { third in
     try permits.tryShortly()
 }
 
-private let acquire = Scenario(
-    "permits.acquire", "a process that takes two of three units", segments: ["p"], survivor: { try survivor($0, isHolding: false) }
-) { victim in
-    let permits = try open(victim.site)
-    try permits.acquire(2).release()
-    let kept = Holder<SharedPermits.Permit>(nil)
-    try victim.step { kept.value = try permits.acquire(2) }
-} third: { third in
-    let permits = try open(third.site)
-    try permits.tryShortly()
-    third.awaitKill()
-    // It waits for the death to be announced.
-    try permits.acquire(units).release()
-} scribbled: { victim in
-    let permits = try open(victim.site)
-    let kept = Holder<SharedPermits.Permit>(nil)
-    func all(_ deadline: Deadline) {
-        kept.value = try? permits.acquire(2, until: deadline)
-        (try? permits.acquire(1, until: deadline))?.release()
-        _ = permits.available
-        (try? permits.acquire(2, until: deadline == .never ? .shortly : deadline))?.release()
-        kept.value = try? permits.tryAcquire(1)
-        kept.value = nil
+private func acquire(_ form: Form) -> Scenario {
+    Scenario(
+        "permits.acquire" + form.rawValue, "a process that takes two of three units", segments: ["p"],
+        survivor: { try survivor($0, isHolding: false) }
+    ) { victim in
+        let permits = try open(victim.site)
+        try permits.acquire(form, 2).release()
+        let kept = Holder<SharedPermits.Permit>(nil)
+        try victim.step { kept.value = try permits.acquire(form, 2) }
+    } third: { third in
+        let permits = try open(third.site)
+        try permits.tryShortly()
+        third.awaitKill()
+        // It waits for the death to be announced.
+        try permits.acquire(units).release()
+    } scribbled: { victim in
+        let permits = try open(victim.site)
+        let kept = Holder<SharedPermits.Permit>(nil)
+        func all(_ deadline: Deadline) {
+            kept.value = try? permits.acquire(2, until: deadline)
+            (try? permits.acquire(1, until: deadline))?.release()
+            _ = permits.available
+            (try? permits.acquire(2, until: deadline == .never ? .shortly : deadline))?.release()
+            (try? permits.acquire(.suspending, 2, until: deadline == .never ? .shortly : deadline))?.release()
+            kept.value = try? permits.tryAcquire(1)
+            kept.value = nil
+        }
+        all(.now)
+        try victim.step { all(victim.deadline) }
     }
-    all(.now)
-    try victim.step { all(victim.deadline) }
 }
 
 private let release = Scenario(
@@ -108,27 +123,32 @@ private let release = Scenario(
     try third($0)
 }.with(sleepers: [sleeper(0, 1), sleeper(1, 2)])
 
-private let sleep = Scenario(
-    "permits.sleep", "a process that waits for two units", segments: ["p"], victimWaits: true,
-    survivor: { try survivor($0, isHolding: true) }
-) { victim in
-    let permits = try open(victim.site)
-    try unlessLate { try permits.acquire(2, until: .shortly).release() }
-    let kept = Holder<SharedPermits.Permit>(nil)
-    try victim.step { kept.value = try permits.acquire(2) }
-} third: {
-    try third($0)
-}.with(sleepers: [sleeper(0, 2), sleeper(1, 1)])
+private func sleep(_ form: Form) -> Scenario {
+    Scenario(
+        "permits.sleep" + form.rawValue, "a process that waits for two units", segments: ["p"], victimWaits: true,
+        survivor: { try survivor($0, isHolding: true) }
+    ) { victim in
+        let permits = try open(victim.site)
+        try unlessLate { try permits.acquire(form, 2, until: .shortly).release() }
+        let kept = Holder<SharedPermits.Permit>(nil)
+        try victim.step { kept.value = try permits.acquire(form, 2) }
+    } third: {
+        try third($0)
+    }.with(sleepers: [sleeper(0, 2, form), sleeper(1, 1)])
+}
 
-private let giveUp = Scenario(
-    "permits.give-up", "a process that gives up waiting for units", segments: ["p"], survivor: { try survivor($0, isHolding: true) }
-) { victim in
-    let permits = try open(victim.site)
-    try unlessLate { try permits.acquire(2, until: .shortly).release() }
-    try victim.step { try unlessLate { try permits.acquire(2, until: .soon).release() } }
-} third: {
-    try third($0)
-}.with(sleepers: [sleeper(0, 2), sleeper(1, 1)])
+private func giveUp(_ form: Form) -> Scenario {
+    Scenario(
+        "permits.give-up" + form.rawValue, "a process that gives up waiting for units", segments: ["p"],
+        survivor: { try survivor($0, isHolding: true) }
+    ) { victim in
+        let permits = try open(victim.site)
+        try unlessLate { try permits.acquire(form, 2, until: .shortly).release() }
+        try victim.step { try unlessLate { try permits.acquire(form, 2, until: form.soon).release() } }
+    } third: {
+        try third($0)
+    }.with(sleepers: [sleeper(0, 2), sleeper(1, 1)])
+}
 
 private func play(_ victim: Victim, _ count: Int) throws {
     let permits = try open(victim.site, victim.site.lasting)
@@ -148,7 +168,7 @@ private let storm = Scenario(
 func stormedPermits(_ process: Bystander, _ who: Int) throws {
     let permits = try open(process.site, process.site.lasting)
     while !process.isOver {
-        let permit = try permits.acquire(1 + who % units)
+        let permit = try permits.acquire(.of(who), 1 + who % units)
         try Violation.unless(
             (0...units - permit.count).contains(permits.available), "\(permits.available) units are there beside \(permit.count)")
         permit.release()

@@ -3,39 +3,8 @@ import Interprocess
 
 /// One side killed while the other is asleep, and a third process looks on and tries to take the role.
 let queueContendedScenarios: [Scenario] = [
-    Scenario("queue.send.waking", "a sender in send, with its receiver asleep", segments: ["q"], needsSleepers: true) { site in
-        Survivor(goOn: {
-            let fresh = try TypedSending(site)
-            let (least, most) = (site.ledger[Mark.sent], site.ledger[Mark.sendIntent])
-            try Violation.unless(
-                fresh.next == least || fresh.next == most, "\(fresh.next) messages were sent: it should be \(least) or \(most)")
-            try fresh.send(until: .now)
-            fresh.close()
-        })
-    } victim: { victim in
-        let site = victim.site
-        var sender = try Sender<Numbered>(to: Site.queue, capacity: 20, options: site.options, strategy: .park)
-        func once(_ message: Numbered) throws { try site.sending(sender.nextSequence, 1) { try sender.send(message) } }
-        try once(Numbered(sender.nextSequence))
-        let message = Numbered(sender.nextSequence)
-        try victim.step { try once(message) }
-    } sleepers: { sleeper in
-        var receiver = try Receiver<Numbered>(from: Site.queue, capacity: 20, options: sleeper.site.options, strategy: .park)
-        while true {
-            let number = receiver.nextSequence
-            sleeper.willSleep()
-            do {
-                guard let message = try receiver.receive() else { break }
-                try Violation.unless(message.isWhole(number), "message \(number) is not whole")
-            } catch ReceiveError.peerDied {
-                _ = receiver.waitForSender()
-            }
-        }
-    } third: { third in
-        try third.site.look()
-        try expectBusy { try Sender<Numbered>(to: Site.queue, options: third.site.options).close() }
-        third.awaitKill()
-    },
+    waking(.blocking), waking(.suspending),
+
     Scenario("queue.receive.waking", "a receiver in receive, with its sender asleep for want of room", segments: ["q"], needsSleepers: true)
     { site in
         Survivor(
@@ -90,6 +59,44 @@ let queueContendedScenarios: [Scenario] = [
         third.awaitKill()
     },
 ]
+
+private func waking(_ form: Form) -> Scenario {
+    Scenario(
+        "queue.send.waking" + form.rawValue, "a sender in send, with its receiver asleep", segments: ["q"], needsSleepers: true
+    ) { site in
+        Survivor(goOn: {
+            let fresh = try TypedSending(site)
+            let (least, most) = (site.ledger[Mark.sent], site.ledger[Mark.sendIntent])
+            try Violation.unless(
+                fresh.next == least || fresh.next == most, "\(fresh.next) messages were sent: it should be \(least) or \(most)")
+            try fresh.send(until: .now)
+            fresh.close()
+        })
+    } victim: { victim in
+        let site = victim.site
+        var sender = try Sender<Numbered>(to: Site.queue, capacity: 20, options: site.options, strategy: .park)
+        func once(_ message: Numbered) throws { try site.sending(sender.nextSequence, 1) { try sender.send(message) } }
+        try once(Numbered(sender.nextSequence))
+        let message = Numbered(sender.nextSequence)
+        try victim.step { try once(message) }
+    } sleepers: { sleeper in
+        var receiver = try Receiver<Numbered>(from: Site.queue, capacity: 20, options: sleeper.site.options, strategy: .park)
+        while true {
+            let number = receiver.nextSequence
+            sleeper.willSleep()
+            do {
+                guard let message = try form.call({ try receiver.receive() }, { try await receiver.receive() }) else { break }
+                try Violation.unless(message.isWhole(number), "message \(number) is not whole")
+            } catch ReceiveError.peerDied {
+                _ = receiver.waitForSender()
+            }
+        }
+    } third: { third in
+        try third.site.look()
+        try expectBusy { try Sender<Numbered>(to: Site.queue, options: third.site.options).close() }
+        third.awaitKill()
+    }
+}
 
 extension Site {
     /// Checks the queue as an onlooker.

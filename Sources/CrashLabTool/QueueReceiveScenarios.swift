@@ -81,12 +81,18 @@ private func byteReceiver(
 
 let queueReceiveScenarios: [Scenario] = [
     typedReceiver("queue.receive", "a receiver in receive") { _ = try $0.receive(until: $1) },
+    typedReceiver("queue.receive.async", "a receiver in receive by a task") { receiver, deadline in
+        _ = try InterprocessExecutor.runHere { try await receiver.receive(until: deadline) }
+    },
     typedReceiver("queue.tryReceive", "a receiver in tryReceive") { receiver, _ in _ = try receiver.tryReceive() },
     // A message or two from each of the batches of three, never more.
     typedReceiver("queue.receiveBatch", "a receiver in receiveBatch") { receiver, deadline in
         _ = try receiver.receiveBatch(upTo: 1, until: deadline) { $0.count }
     },
     byteReceiver("queue.bytes.receive", "a receiver of bytes in receive") { _ = try $0.receive(until: $1) },
+    byteReceiver("queue.bytes.receive.async", "a receiver of bytes in receive by a task") { receiver, deadline in
+        _ = try InterprocessExecutor.runHere { try await receiver.receive(until: deadline) }
+    },
     byteReceiver("queue.bytes.receiveInPlace", "a receiver of bytes that reads in place") { receiver, deadline in
         _ = try receiver.receive(until: deadline) { $0.byteCount }
     },
@@ -101,16 +107,47 @@ let queueReceiveScenarios: [Scenario] = [
         kept.receiver = try Receiver<Numbered>(from: Site.queue, options: victim.site.options)
         try victim.step { kept.receiver = nil }
     },
+    waiting(.blocking), waiting(.suspending),
     killedReceiver(
-        "queue.receive.empty", "a receiver that waits for a message", TypedReceiving.self, TypedSending.self, messages: 1, victimWaits: true
+        "queue.receive.cancel", "a receiver that waits for a message, and whose task is cancelled", TypedReceiving.self, TypedSending.self,
+        messages: 0
     ) { victim in
-        let site = victim.site
-        var receiver = try Receiver<Numbered>(from: Site.queue, options: site.options, strategy: .park)
-        func once() throws { try site.taking(receiver.nextSequence, 1) { _ = try receiver.receive() } }
+        var receiver = try Receiver<Numbered>(from: Site.queue, options: victim.site.options, strategy: .park)
+        func once() throws {
+            do {
+                _ = try Form.cancelled.call {
+                    try receiver.receive()
+                } _: {
+                    try await receiver.receive()
+                }
+                throw Violation("a message came that nobody sent")
+            } catch ReceiveError.cancelled {}
+        }
         try once()
         try victim.step { try once() }
     },
 ]
+
+private func waiting(_ form: Form) -> Scenario {
+    killedReceiver(
+        "queue.receive.empty" + form.rawValue, "a receiver that waits for a message", TypedReceiving.self, TypedSending.self, messages: 1,
+        victimWaits: true
+    ) { victim in
+        let site = victim.site
+        var receiver = try Receiver<Numbered>(from: Site.queue, options: site.options, strategy: .park)
+        func once() throws {
+            try site.taking(receiver.nextSequence, 1) {
+                _ = try form.call {
+                    try receiver.receive()
+                } _: {
+                    try await receiver.receive()
+                }
+            }
+        }
+        try once()
+        try victim.step { try once() }
+    }
+}
 
 private final class Latest<End> {
     var end: End?

@@ -106,6 +106,9 @@ private func byteSender(
 
 let queueSendScenarios: [Scenario] = [
     typedSender("queue.send", "a sender in send") { try $0.send($1[0], until: $2) },
+    typedSender("queue.send.async", "a sender in send by a task") { sender, messages, deadline in
+        try InterprocessExecutor.runHere { try await sender.send(messages[0], until: deadline) }
+    },
     typedSender("queue.trySend", "a sender in trySend") { sender, messages, _ in try sender.trySend(messages[0]) },
     typedSender("queue.sendBatch", "a sender in send(contentsOf:)", count: 3) { try $0.send(contentsOf: $1.span, until: $2) },
     typedSender("queue.publish", "a sender that writes in place", count: 3) { sender, messages, deadline in
@@ -114,6 +117,10 @@ let queueSendScenarios: [Scenario] = [
     byteSender("queue.bytes.send", "a sender of bytes in send") { sender, number, deadline in
         let message = NumberedBytes.make(number)
         try unsafe sender.send(message.span.bytes, until: deadline)
+    },
+    byteSender("queue.bytes.send.async", "a sender of bytes in send by a task") { sender, number, deadline in
+        let message = NumberedBytes.make(number)
+        try InterprocessExecutor.runHere { try await sender.send(message, until: deadline) }
     },
     byteSender("queue.bytes.publish", "a sender of bytes that writes in place") { sender, number, deadline in
         _ = try sender.publish(byteCount: NumberedBytes.size(number), until: deadline) { NumberedBytes.fill(&$0, number) }
@@ -124,7 +131,7 @@ let queueSendScenarios: [Scenario] = [
         NumberedBytes.fill(&bytes, number)
         reservation.publish()
     },
-    joining, closing, waiting,
+    joining, closing, waiting(.blocking), waiting(.suspending), waiting(.cancelled),
 ]
 
 private let joining = killedSender(
@@ -144,16 +151,39 @@ private let closing = killedSender(
     try victim.step { kept.sender = nil }
 }
 
-private let waiting = killedSender(
-    "queue.send.full", "a sender that waits for room", TypedReceiving.self, TypedSending.self, victimWaits: true
-) { victim in
-    let site = victim.site
-    var sender = try Sender<Numbered>(to: Site.queue, options: site.options, strategy: .park)
-    var number = sender.nextSequence
-    while (try? sender.trySend(Numbered(number))) != nil { number = sender.nextSequence }
-    site.ledger[Mark.sent] = number
-    let message = Numbered(number)
-    try victim.step { try site.sending(number, 1) { try sender.send(message) } }
+private func waiting(_ form: Form) -> Scenario {
+    killedSender(
+        "queue.send.full" + form.rawValue, "a sender that waits for room", TypedReceiving.self, TypedSending.self,
+        victimWaits: form != .cancelled
+    ) { victim in
+        let site = victim.site
+        var sender = try Sender<Numbered>(to: Site.queue, options: site.options, strategy: .park)
+        var number = sender.nextSequence
+        while (try? sender.trySend(Numbered(number))) != nil { number = sender.nextSequence }
+        site.ledger[Mark.sent] = number
+        let message = Numbered(number)
+        func send() throws {
+            try form.call {
+                try sender.send(message)
+            } _: {
+                try await sender.send(message)
+            }
+        }
+        if form == .cancelled {
+            site.ledger[Mark.sendIntent] = number
+            func sendInVain() throws {
+                do {
+                    try send()
+                } catch let error as SendError<Numbered> {
+                    try Violation.unless(error.reason == .cancelled, "instead of the cancellation: \(error.reason)")
+                }
+            }
+            try sendInVain()
+            try victim.step { try sendInVain() }
+        } else {
+            try victim.step { try site.sending(number, 1) { try send() } }
+        }
+    }
 }
 
 /// Stays while the process lives.

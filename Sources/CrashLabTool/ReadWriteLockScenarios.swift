@@ -3,8 +3,8 @@ import Interprocess
 
 /// A lock that many read under, or one writes, one of them killed.
 let readWriteLockScenarios: [Scenario] =
-    lockScenarios("rw", "l", Lock.self)
-    + [reading, readRelease, readWait, writeBehindReader, storm]
+    lockScenarios("rw", "l", Lock.self) + suspendingLockScenarios("rw.async", "l", SuspendingReadWriteLock.self)
+    + [reading(.blocking), reading(.suspending), readRelease, readWait(.blocking), readWait(.suspending), writeBehindReader, storm]
     + Scenario.schedules(
         "rw.schedule", "one that reads twice, and two that write", ["l"],
         players: [{ try play($0, 0, isWriting: false) }, { try play($0, 1, isWriting: true) }, { try play($0, 2, isWriting: true) }],
@@ -38,13 +38,23 @@ extension SharedReadWriteLock<Halves>: ExclusiveLock {
     }
 
     /// Reads, after having repaired the value if a dead writer has left it.
-    fileprivate func read(until deadline: Deadline = .never) throws {
+    fileprivate func read(_ form: Form = .blocking, until deadline: Deadline = .never) throws {
         while true {
             do {
-                return try withReadLock(until: deadline) { try $0.check() }
+                return try withReadLock(form, until: deadline) { try $0.check() }
             } catch LockError.inconsistent {
                 _ = try mend(until: deadline) { value, _ in value.second = value.first }
             }
+        }
+    }
+}
+
+extension SharedReadWriteLock<Halves> {
+    fileprivate func withReadLock(_ form: Form, until deadline: Deadline = .never, _ body: (Halves) throws -> Void) throws {
+        try form.call {
+            try withReadLock(until: deadline, body)
+        } _: {
+            try await withReadLock(until: deadline, body)
         }
     }
 }
@@ -79,10 +89,10 @@ extension SharedReadWriteLock<Halves> {
     }
 }
 
-private func sleeper(_ index: Int, isWriting: Bool) -> @Sendable (Bystander) throws -> Void {
+private func sleeper(_ index: Int, isWriting: Bool, _ form: Form = .blocking) -> @Sendable (Bystander) throws -> Void {
     { process in
         let lock = try open(process.site)
-        try process.sleeping(index) { if isWriting { try lock.pass() } else { try lock.read() } }
+        try process.sleeping(index) { if isWriting { try lock.pass() } else { try lock.read(form) } }
     }
 }
 
@@ -103,12 +113,16 @@ private func third(isPatient: Bool = false) -> @Sendable (Bystander) throws -> V
 }
 
 /// Of a reader nobody is told.
-private let reading = Scenario("rw.read", "a process that reads", segments: ["l"], survivor: { try survivor($0) }) { victim in
-    let lock = try open(victim.site)
-    try lock.read()
-    try victim.step { try lock.withReadLock { value in try lock.withReadLock { _ in try value.check() } } }
-} third: {
-    try third()($0)
+private func reading(_ form: Form) -> Scenario {
+    Scenario(
+        "rw.read" + form.rawValue, "a process that reads", segments: ["l"], survivor: { try survivor($0) }
+    ) { victim in
+        let lock = try open(victim.site)
+        try lock.read(form)
+        try victim.step { try lock.withReadLock(form) { value in try lock.withReadLock { _ in try value.check() } } }
+    } third: {
+        try third()($0)
+    }
 }
 
 private let readRelease = Scenario(
@@ -122,16 +136,18 @@ private let readRelease = Scenario(
     try third()($0)
 }.with(sleepers: [sleeper(0, isWriting: true), sleeper(1, isWriting: true)])
 
-private let readWait = Scenario(
-    "rw.wait-read", "a process that waits to read while another writes", segments: ["l"], victimWaits: true,
-    survivor: { try survivor($0, held: true) }
-) { victim in
-    let lock = try open(victim.site)
-    try unlessLate { try lock.read(until: .shortly) }
-    try victim.step { try lock.withReadLock { try $0.check() } }
-} third: {
-    try third(isPatient: true)($0)
-}.with(sleepers: [sleeper(0, isWriting: true), sleeper(1, isWriting: false)])
+private func readWait(_ form: Form) -> Scenario {
+    Scenario(
+        "rw.wait-read" + form.rawValue, "a process that waits to read while another writes", segments: ["l"], victimWaits: true,
+        survivor: { try survivor($0, held: true) }
+    ) { victim in
+        let lock = try open(victim.site)
+        try unlessLate { try lock.read(form, until: .shortly) }
+        try victim.step { try lock.withReadLock(form) { try $0.check() } }
+    } third: {
+        try third(isPatient: true)($0)
+    }.with(sleepers: [sleeper(0, isWriting: true), sleeper(1, isWriting: false, form)])
+}
 
 private let writeBehindReader = Scenario(
     "rw.wait-write", "a process that waits to write while another reads", segments: ["l"], victimWaits: true,
@@ -164,8 +180,9 @@ private let storm = Scenario(
     storm: Storm(
         workers: (0..<8).map { who in
             { process in
+                if who % 4 == 2 { return try stormed(name, SuspendingReadWriteLock.self, process, who) }
                 if who % 2 == 0 { return try stormed(name, Lock.self, process, who) }
                 let lock = try Lock.open(name, process.site.lasting)
-                while !process.isOver { try lock.read() }
+                while !process.isOver { try lock.read(.of(who)) }
             }
         }, check: { try checkChanges(name, Lock.self, $0) }))

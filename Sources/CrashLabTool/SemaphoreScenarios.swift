@@ -3,13 +3,21 @@ import Interprocess
 
 /// Units that are given and taken, one of those who do it killed.
 let semaphoreScenarios: [Scenario] =
-    [signal, wait, sleep, giveUp, storm]
-    + [
+    [
+        signal, wait(.blocking), wait(.suspending), sleep(.blocking), sleep(.suspending), giveUp(.blocking), giveUp(.suspending),
+        giveUp(.cancelled), storm,
         Scenario(
             "semaphore.schedule", "one that gives two units, and two that wait", ["s"],
             Schedule(
                 players: [
                     { try play($0, 0) { try $0.signal(2) } }, { try play($0, 1) { try $0.wait() } }, { try play($0, 2) { try $0.wait() } },
+                ], check: { try check(value: 0...0, $0) })),
+        Scenario(
+            "semaphore.schedule.async", "the same, with one of those that wait in a task", ["s"],
+            Schedule(
+                players: [
+                    { try play($0, 0) { try $0.signal(2) } }, { try play($0, 1) { try $0.wait(.suspending) } },
+                    { try play($0, 2) { try $0.wait() } },
                 ], check: { try check(value: 0...0, $0) })),
         Scenario(
             "semaphore.schedule.kill", "two that give a unit, of which one may be killed, and one that waits", ["s"],
@@ -24,6 +32,14 @@ private func open(_ site: Site, _ options: SynchronizationOptions? = nil, _ valu
 }
 
 extension SharedSemaphore {
+    fileprivate func wait(_ form: Form, until deadline: @autoclosure () -> Deadline = .never) throws {
+        try form.call {
+            try wait(until: deadline())
+        } _: {
+            try await wait(until: deadline())
+        }
+    }
+
     /// One unit more, written down before.
     fileprivate func give(_ site: Site) throws {
         site.ledger[Mark.given] += 1
@@ -63,10 +79,10 @@ private func survivor(_ site: Site, units: Int = 0, isGiver: Bool = false, isRou
         })
 }
 
-private func sleeper(_ index: Int) -> @Sendable (Bystander) throws -> Void {
+private func sleeper(_ index: Int, _ form: Form = .blocking) -> @Sendable (Bystander) throws -> Void {
     { process in
         let semaphore = try open(process.site)
-        try process.sleeping(index) { try semaphore.wait() }
+        try process.sleeping(index) { try semaphore.wait(form) }
     }
 }
 
@@ -94,47 +110,60 @@ private let signal = Scenario(
         try? semaphore.wait(until: deadline)
         try? semaphore.wait(until: deadline == .never ? .shortly : deadline)
         _ = try? semaphore.tryWait()
+        try? semaphore.wait(.suspending, until: deadline == .never ? .shortly : deadline)
         try? semaphore.signal(1000)
     }
     all(.now)
     try victim.step { all(victim.deadline) }
 }.with(sleepers: [sleeper(0), sleeper(1)])
 
-private let wait = Scenario(
-    "semaphore.wait", "a process that takes a unit", segments: ["s"], survivor: { try survivor($0, units: 1) }
-) { victim in
-    let semaphore = try open(victim.site)
-    try semaphore.wait()
-    try semaphore.signal()
-    try victim.step { try victim.site.doing { try semaphore.wait() } }
-} third: {
-    try third($0)
+private func wait(_ form: Form) -> Scenario {
+    Scenario(
+        "semaphore.wait" + form.rawValue, "a process that takes a unit", segments: ["s"], survivor: { try survivor($0, units: 1) }
+    ) { victim in
+        let semaphore = try open(victim.site)
+        try semaphore.wait(form)
+        try semaphore.signal()
+        try victim.step { try victim.site.doing { try semaphore.wait(form) } }
+    } third: {
+        try third($0)
+    }
 }
 
-private let sleep = Scenario(
-    "semaphore.sleep", "a process that waits for a unit", segments: ["s"], victimWaits: true, survivor: { try survivor($0, isRoused: true) }
-) { victim in
-    let semaphore = try open(victim.site)
-    try unlessLate { try semaphore.wait(until: .shortly) }
-    try victim.step { try victim.site.doing { try semaphore.wait() } }
-} third: {
-    try third($0)
-}.with(sleepers: [sleeper(0)])
+private func sleep(_ form: Form) -> Scenario {
+    Scenario(
+        "semaphore.sleep" + form.rawValue, "a process that waits for a unit", segments: ["s"], victimWaits: true,
+        survivor: { try survivor($0, isRoused: true) }
+    ) { victim in
+        let semaphore = try open(victim.site)
+        try unlessLate { try semaphore.wait(form, until: .shortly) }
+        try victim.step { try victim.site.doing { try semaphore.wait(form) } }
+    } third: {
+        try third($0)
+    }.with(sleepers: [sleeper(0, form)])
+}
 
-private let giveUp = Scenario(
-    "semaphore.give-up", "a process that gives up waiting for a unit, just when one comes", segments: ["s"], survivor: { try survivor($0) }
-) { victim in
-    let semaphore = try open(victim.site)
-    try unlessLate { try semaphore.wait(until: .shortly) }
-    try victim.step {
-        victim.site.ledger[Mark.intent] = 1
-        if try unlessLate({ try semaphore.wait(until: .soon) }) { victim.site.ledger[Mark.done] = 1 } else { victim.site.undone() }
-    }
-} third: { third in
-    let semaphore = try open(third.site)
-    try semaphore.give(third.site)
-    third.awaitKill()
-}.with(sleepers: [sleeper(0)])
+private func giveUp(_ form: Form) -> Scenario {
+    Scenario(
+        "semaphore.give-up" + form.rawValue, "a process that gives up waiting for a unit, just when one comes", segments: ["s"],
+        survivor: { try survivor($0) }
+    ) { victim in
+        let semaphore = try open(victim.site)
+        try unlessLate { try semaphore.wait(form, until: .shortly) }
+        try victim.step {
+            victim.site.ledger[Mark.intent] = 1
+            if try unlessLate({ try semaphore.wait(form, until: form.soon) }) {
+                victim.site.ledger[Mark.done] = 1
+            } else {
+                victim.site.undone()
+            }
+        }
+    } third: { third in
+        let semaphore = try open(third.site)
+        try semaphore.give(third.site)
+        third.awaitKill()
+    }.with(sleepers: [sleeper(0)])
+}
 
 private func play(_ victim: Victim, _ who: Int, _ body: (SharedSemaphore) throws -> Void) throws {
     let semaphore = try open(victim.site, victim.site.lasting)
@@ -168,7 +197,7 @@ func stormedSemaphore(_ process: Bystander, _ who: Int, isGiver: Bool) throws {
             if semaphore.value < 1000 { try site.doing(place, 2) { try semaphore.signal(2) } }
         } else {
             site.ledger[Mark.intent + place] += 1
-            if try unlessLate({ try semaphore.wait(until: .after(.milliseconds(20))) }) {
+            if try unlessLate({ try semaphore.wait(.of(who / 2), until: .after(.milliseconds(20))) }) {
                 site.ledger[Mark.done + place] += 1
             } else {
                 site.undone(place)

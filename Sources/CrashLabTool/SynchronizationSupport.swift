@@ -67,15 +67,18 @@ extension Deadline {
     static var soon: Deadline { .after(.milliseconds(10)) }
 }
 
-/// Throws what `body` throws, but for a passed deadline. Whether it came to its end.
+/// Throws what `body` throws, but for a passed deadline or a cancellation. Whether it came to its end.
 @discardableResult
 func unlessLate(_ body: () throws -> Void) throws -> Bool {
     do {
         try body()
         return true
     } catch LockError.deadline {
+    } catch LockError.cancelled {
     } catch WaitError.deadline {
-    } catch RendezvousError.deadline {}
+    } catch WaitError.cancelled {
+    } catch RendezvousError.deadline {
+    } catch RendezvousError.cancelled {}
     return false
 }
 

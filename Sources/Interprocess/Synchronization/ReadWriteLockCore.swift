@@ -32,7 +32,7 @@ final class ReadWriteLockCore: @unchecked Sendable {
     var inconsistency: DeathNotice? {
         let bits = inconsistent.loadAcquire()
         guard bits != 0 else { return nil }
-        return monitor.object.table.notice(of: PeerID(rawValue: bits) ?? PeerID(slot: 0, generation: 1), holding: .lock)
+        return monitor.object.table.notice(of: PeerID(rawValue: bits) ?? .unknown, holding: .lock)
     }
 
     @usableFromInline

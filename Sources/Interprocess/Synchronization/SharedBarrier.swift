@@ -209,7 +209,7 @@ public final class SharedBarrier: Sendable {
             if losses.count != toldLosses.load(ordering: .relaxed) {
                 toldLosses.store(losses.count, ordering: .relaxed)
                 withdraw()
-                return .lost(PeerID(rawValue: losses.last) ?? PeerID(slot: 0, generation: 1))
+                return .lost(PeerID(rawValue: losses.last) ?? .unknown)
             }
             phase = now
             setMine(Self.isParty | tag)

@@ -141,7 +141,7 @@ public final class SharedMutex<Value: Shareable>: @unchecked Sendable {
     var inconsistency: LockError { .inconsistent(notice(inconsistent.loadRelaxed())) }
 
     private func notice(_ bits: UInt32) -> DeathNotice {
-        object.table.notice(of: PeerID(rawValue: bits) ?? PeerID(slot: 0, generation: 1), holding: .lock)
+        object.table.notice(of: PeerID(rawValue: bits) ?? .unknown, holding: .lock)
     }
 
     // MARK: Taking it

@@ -51,6 +51,38 @@ public final class InterprocessExecutor: TaskExecutor, Sendable {
         unsafe main.enqueue(UnownedJob(job), executor: asUnownedTaskExecutor())
     }
 
+    /// Runs `body` on the calling thread, which until `body` has ended does what the executor's own thread does elsewhere. All of an asynchronous call happens on one thread then: the crash lab steps it.
+    ///
+    /// Only where nothing has used the executor in another way before, and by one thread at a time.
+    package static func runHere<R>(_ body: () async throws -> R) throws -> R {
+        try withoutActuallyEscaping(body) { body in
+            let lent = unsafe Lent(body: body)
+            let ending = Ending<R>()
+            let executor = shared
+            unsafe executor.main.lend(to: executor.asUnownedTaskExecutor()) { ending.result == nil } beginning: {
+                Task(executorPreference: executor) {
+                    do {
+                        unsafe ending.result = .success(try await lent.body())
+                    } catch {
+                        ending.result = .failure(error)
+                    }
+                }
+            }
+            guard let result = ending.result else { preconditionFailure("the executor's loop ends with the body") }
+            return try result.get()
+        }
+    }
+
+    /// A body that is run by the thread that lends it.
+    @unsafe private struct Lent<R>: @unchecked Sendable {
+        let body: () async throws -> R
+    }
+
+    /// Of one thread as well.
+    @safe private final class Ending<R>: @unchecked Sendable {
+        var result: Result<R, any Error>?
+    }
+
     /// The words that one suspended call may have: those of one call of the kernel, but for the thread's own.
     static let mostWords = Futex.maximumWords - 1
 
@@ -158,6 +190,8 @@ private final class WaitLoop: Sendable {
         var jobs: [UnownedJob] = []
         var waits: [AsyncWait] = []
         var isStarted = false
+        /// Whether its thread is one that others have lent it.
+        var isLent = false
 
         func hasRoom(for wait: AsyncWait) -> Bool {
             // The loop has a word of its own.
@@ -196,11 +230,22 @@ private final class WaitLoop: Sendable {
         state.isStarted = true
         let executor = unsafe SendableExecutor(executor: executor)
         do {
-            try startServiceThread(named: "ipc-executor") { unsafe self.run(executor.executor) }
+            try startServiceThread(named: "ipc-executor") { unsafe self.run(executor.executor) { true } }
         } catch {
             preconditionFailure(
                 "no thread could be started for asynchronous waits (\(error)); raise the limit of processes and threads (ulimit -u)")
         }
+    }
+
+    /// Runs on the calling thread while `goesOn`; see ``InterprocessExecutor/runHere(_:)``.
+    func lend(to executor: UnownedTaskExecutor, while goesOn: () -> Bool, beginning: () -> Void) {
+        state.withLock { state in
+            precondition(state.isLent || !state.isStarted, "the executor has a thread of its own already")
+            (state.isStarted, state.isLent) = (true, true)
+        }
+        thread.store(ThreadID.cachedCurrent, ordering: .relaxed)
+        beginning()
+        unsafe run(executor, while: goesOn)
     }
 
     func wakeUp() {
@@ -218,12 +263,13 @@ private final class WaitLoop: Sendable {
         for job in jobs { unsafe job.runSynchronously(on: executor) }
     }
 
-    private func run(_ executor: UnownedTaskExecutor) {
+    private func run(_ executor: UnownedTaskExecutor, while goesOn: () -> Bool) {
         thread.store(ThreadID.cachedCurrent, ordering: .relaxed)
         var words: [ipc_futex_waiter] = []
         while true {
             let seen = control.value
             unsafe runJobs(executor)
+            guard goesOn() else { return }
             // Jobs that have brought new ones, as a task that yields does again and again, only keep the thread from sleeping.
             let (waits, hasJobs) = state.withLock { ($0.waits, !$0.jobs.isEmpty) }
             words.removeAll(keepingCapacity: true)
