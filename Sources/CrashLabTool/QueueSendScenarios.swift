@@ -170,12 +170,13 @@ private func waiting(_ form: Form) -> Scenario {
             }
         }
         if form == .cancelled {
-            site.ledger[Mark.sendIntent] = number
             func sendInVain() throws {
                 do {
-                    try send()
+                    // There may be room since this process stood still.
+                    try site.sending(number, 1) { try send() }
                 } catch let error as SendError<Numbered> {
                     try Violation.unless(error.reason == .cancelled, "instead of the cancellation: \(error.reason)")
+                    site.ledger[Mark.sendIntent] = number
                 }
             }
             try sendInVain()

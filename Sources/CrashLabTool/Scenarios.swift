@@ -6,4 +6,4 @@ let allScenarios: [Scenario] =
     + sharedQueueScenarios + fanInScenarios + segmentScenarios + deathScenarios + handoffScenarios + handoffCallScenarios
     + synchronizationScenarios + notifierScenarios + waitSetScenarios + latestScenarios + variableScenarios + topicScenarios
     + topicOneScenarios + serviceScenarios + arenaScenarios + arenaObjectScenarios + containerScenarios + arenaQueueScenarios
-    + referenceScenarios
+    + referenceScenarios + fileLockScenarios

@@ -59,7 +59,9 @@ public final class InterprocessExecutor: TaskExecutor, Sendable {
             let lent = unsafe Lent(body: body)
             let ending = Ending<R>()
             let executor = shared
-            unsafe executor.main.lend(to: executor.asUnownedTaskExecutor()) { ending.result == nil } beginning: {
+            unsafe executor.main.lend(to: executor.asUnownedTaskExecutor()) {
+                ending.result == nil
+            } beginning: {
                 Task(executorPreference: executor) {
                     do {
                         unsafe ending.result = .success(try await lent.body())
