@@ -53,6 +53,31 @@ import Testing
         }
 
         @Test(
+            "S1 S2 S3 S4 S5 S6 S7 S8 S9 L3 a process that uses a primitive, or waits for it in a task, killed after any change of the shared bytes: what it held comes back, and all goes on at once",
+            arguments: [
+                [
+                    "semaphore.signal", "semaphore.wait", "semaphore.sleep.async", "permits.acquire", "permits.release",
+                    "permits.sleep.async",
+                ],
+                ["mutex.lock", "mutex.unlock", "mutex.repair", "mutex.async.wait", "condition.notify-one", "condition.wait.async"],
+                ["rw.lock", "rw.unlock", "rw.read", "rw.wait-read.async", "barrier.wait", "barrier.close", "barrier.sleep.async"],
+                ["latch.open", "latch.wait.async", "event.set", "event.wait-automatic.async", "once.run", "once.wait.async", "filelock."],
+            ])
+        func synchronization(scenarios: [String]) async throws {
+            try await holds(scenarios + ["--mode", "kill", "--every", "20000"])
+        }
+
+        @Test(
+            "H2 H4 H5 H6 H8 H9 L3 a side of a handoff killed after any change of the shared bytes: the other is told at once, no turn is lost or had twice, and a third is kept out",
+            arguments: [
+                ["handoff.parent", "handoff.child", "handoff.close", "handoff.rejoin", "handoff.parent.async"],
+                ["handoff.child.async", "handoff.both.cancel", "handoff.call", "handoff.serve", "handoff.serve.async"],
+            ])
+        func handoffs(scenarios: [String]) async throws {
+            try await holds(scenarios + ["--mode", "kill", "--every", "20000"])
+        }
+
+        @Test(
             "A1 A2 A5 L3 N8 a process that allocates, frees, publishes, takes, or changes the pages of an arena, killed after any change of the shared bytes: nothing is lost, and nothing is two's",
             arguments: [
                 ["arena.free", "arena.free-remote", "arena.run"], ["arena.replace"], ["arena.close"],
