@@ -121,7 +121,8 @@ int cl_can_start_late(void) {
 
 static greg_t start_place(void) { return (greg_t)&__executable_start + plan.start.place - 1; }
 
-static void note(const greg_t *registers) {
+// A moment that does not count is none to begin at, but its place has been come to.
+static void note(const greg_t *registers, int counts) {
   uint64_t count = report->instructions;
   if (count >= CL_MOMENTS) return;
   greg_t here = registers[REG_RIP];
@@ -131,6 +132,7 @@ static void note(const greg_t *registers) {
     if (!visited[place]) moment.place = place + 1;
     visited[place] = 1;
   }
+  if (!counts) return;
   record->at[count] = moment;
   record->count = count + 1;
 }
@@ -152,7 +154,8 @@ static int returns(greg_t address) {
   return code[0] == 0xc3 || code[0] == 0xc2 || (code[0] == 0xf3 && code[1] == 0xc3);
 }
 
-// Through which the runtime calls back into the program: deinitialisers, and the pieces of tasks that an executor runs.
+// Through which the runtime calls back into the program: deinitialisers, and the pieces of tasks that an executor runs. They are known by their addresses, so that no stepped call may be the one that
+// the dynamic linker finds them by (LD_BIND_NOW).
 extern void swift_release(void) __attribute__((weak));
 extern void swift_job_run(void) __attribute__((weak));
 extern void swift_job_run_on_task_executor(void) __attribute__((weak));
@@ -181,9 +184,13 @@ static void stop_here(void) {
   }
 }
 
-static int is_at_point(void) {
+// counts: whether what was executed last is counted.
+static int is_at_point(int counts) {
   if (plan.instruction >= 0 && (int64_t)report->instructions >= plan.instruction) return 1;
-  return plan.change >= 0 && (int64_t)report->changes >= plan.change && since_change++ >= plan.after;
+  if (plan.change < 0 || (int64_t)report->changes < plan.change) return 0;
+  if (since_change >= plan.after) return 1;
+  since_change += counts;
+  return 0;
 }
 
 // The child is gone, or waiting, before its parent goes on.
@@ -245,6 +252,7 @@ static void await_turn(greg_t here) {
 static void on_trap(int signal, siginfo_t *info, void *context) {
   (void)signal;
   greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+  int counts = 1;
   if (info->si_code == TRAP_PERF) {
     if (!arrive(registers)) return;
     registers[REG_EFL] |= TRAP_FLAG;
@@ -261,12 +269,13 @@ static void on_trap(int signal, siginfo_t *info, void *context) {
     is_stepping = 1;
     registers[REG_EFL] |= TRAP_FLAG;
   } else {
-    if (registers[REG_RIP] == (greg_t)cl_call_returned + 1) {
+    int has_returned = registers[REG_RIP] == (greg_t)cl_call_returned + 1;
+    if (has_returned) {
       registers[REG_RIP] = call_returns_to;
       registers[REG_EFL] |= TRAP_FLAG;
     }
-    // What the runtime does around a piece of the program that it runs is passed through, and counts no more than a call that is stepped over.
-    int counts = !plan.over_calls || is_own(last);
+    // A call that is stepped over counts once. What the runtime does around a piece of the program that it runs is passed through, and does not count.
+    counts = !plan.over_calls || has_returned || is_own(last);
     if (counts && ++report->instructions > MOST_INSTRUCTIONS) {
       report->state = CL_ENDLESS;
       end_by_kill();
@@ -274,12 +283,12 @@ static void on_trap(int signal, siginfo_t *info, void *context) {
     if (watched_count && look()) {
       if ((int64_t)++report->changes == plan.change) since_change = 0;
     }
-    if (visited && counts) note(registers);
+    if (visited) note(registers, counts);
   }
   greg_t here = registers[REG_RIP], before = last;
   last = here;
   if (is_own(here)) report->own_place = here;
-  if (is_at_point() && !act(here)) {
+  if (is_at_point(counts) && !act(here)) {
     // The return of a call that is stepped over would be taken for the end of it; there is none pending here, for none is stepped in.
     registers[REG_EFL] &= ~TRAP_FLAG;
     is_stepping = 0;

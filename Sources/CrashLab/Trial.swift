@@ -60,12 +60,13 @@ extension Stage {
         return finding
     }
 
-    /// Runs the operation without harm, and records it. Nil if it fails, which is found again; this stage is of no use then.
-    func makeRecord() -> Record? {
+    /// Runs the operation without harm, and records it. If it fails, this stage is of no use any more.
+    func makeRecord() -> (finding: Finding, record: Record?) {
         board.clearRecord()
         isRecording = true
         defer { isRecording = false }
-        return run(.end).failure == nil ? board.record : nil
+        let finding = run(.end)
+        return (finding, finding.failure == nil ? board.record : nil)
     }
 
     private func recordOrStart(_ plan: inout cl_plan) {
@@ -227,11 +228,11 @@ extension Stage {
         if board.reportState(Self.victimIndex).loadAcquire() == UInt32(CL_ENDLESS) { throw Hang("the victim's operation does not end") }
     }
 
-    /// Whoever waits may look again every now and then, and is not seen asleep then: what is stepped comes to its sleep after the moment for which it was to sleep.
+    /// When one is roused that looks again and again (``Scenario/looksAgain``).
     private static var nextRousing: MonotonicInstant { .now.advanced(by: .milliseconds(250)) }
 
     private func rouseIfAsleep(_ victim: Child, _ next: inout MonotonicInstant) throws {
-        guard scenario.victimWaits, victim.actor.reached == .ready, victim.isAsleep || next <= .now else { return }
+        guard scenario.victimWaits, victim.actor.reached == .ready, victim.isAsleep || scenario.looksAgain && next <= .now else { return }
         next = Self.nextRousing
         let state = board.reportState(Self.victimIndex)
         guard state.loadAcquire() != UInt32(CL_STOPPED) else { return }

@@ -47,11 +47,14 @@ struct Worker {
             let key = "\(words[0]) \(mode) \(seed)"
             if recorded != key, point != .end {
                 recorded = key
-                let records = canStartLate && mode.canStartLate && scenario.victims == 1
-                record = records ? stage?.makeRecord() : nil
-                if records, record == nil {
-                    stage = nil
-                    stage = try Stage(scenario, mode, in: directory, board, seed: number, patience: patience)
+                record = nil
+                if canStartLate && mode.canStartLate && scenario.victims == 1, let made = stage?.makeRecord() {
+                    if made.finding.failure != nil {
+                        (stage, recorded) = (nil, "")
+                        try answer(made.finding)
+                        continue
+                    }
+                    record = made.record
                 }
             }
             guard let finding = stage?.run(point, by: record) else { continue }

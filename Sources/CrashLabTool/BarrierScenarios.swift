@@ -3,7 +3,10 @@ import Interprocess
 
 /// Parties that wait for one another, one of them killed.
 let barrierScenarios: [Scenario] =
-    [joining, last(.blocking), last(.suspending), closing, sleep(.blocking), sleep(.suspending), cancelling, storm]
+    [
+        joining, last(.blocking), last(.suspending), closing, sleep(.blocking), sleep(.suspending).with(scribbled: scribbledWaits),
+        cancelling, storm,
+    ]
     + Scenario.schedules(
         "barrier.schedule", "two that come together twice", ["b"], players: [{ try play($0) }, { try play($0) }],
         check: { site in
@@ -34,11 +37,11 @@ extension SharedBarrier {
 }
 
 extension SharedBarrier {
-    fileprivate func wait(_ form: Form, until deadline: Deadline = .never) throws {
+    fileprivate func wait(_ form: Form, until deadline: @autoclosure () -> Deadline = .never) throws {
         _ = try form.call {
-            try wait(until: deadline)
+            try wait(until: deadline())
         } _: {
-            try await wait(until: deadline)
+            try await wait(until: deadline())
         }
     }
 }
@@ -108,7 +111,6 @@ private let joining = Scenario(
         _ = try? kept.value?.wait(until: deadline)
         kept.value = nil
         _ = try? barrier.wait(until: deadline)
-        try? barrier.wait(.suspending, until: deadline)
         kept.value = try? open(victim.site)
     }
     all(.now)
@@ -177,29 +179,50 @@ private func sleep(_ form: Form) -> Scenario {
         try victim.step { try victim.site.doing { _ = try barrier.come(form) } }
     } third: {
         try third($0)
-    }
+    }.lookingAgain(form)
 }
 
 /// It has come for a moment, and takes that back.
 private let cancelling = Scenario(
-    "barrier.give-up.cancel", "a party that comes, and whose task is cancelled before the other comes", segments: ["b"],
+    "barrier.give-up.cancel", "a party that comes, and whose task is cancelled while it waits", segments: ["b"],
     survivor: { site in
         let barrier = try open(site)
+        var (phase, ended) = (barrier.phase, UInt32(0))
         return Survivor(
-            prepare: { site.begin() }, meanwhile: { try unlessLate { try barrier.wait(until: .shortly) } },
+            prepare: {
+                site.begin()
+                (phase, ended) = (barrier.phase, 0)
+            },
+            meanwhile: {
+                // The victim may have come just now.
+                if try unlessLate({ try barrier.wait(until: .shortly) }) { ended = 1 }
+            },
             goOn: {
-                let phase = barrier.phase
-                let told = try barrier.come() + (barrier.come())
+                try Violation.unless(
+                    barrier.phase == phase &+ ended, "a party came through alone: \(barrier.phase &- phase) phases have ended")
+                let told = try barrier.come() + barrier.come()
                 try Violation.unless(told == 1, "the death of a party was told \(told) times")
-                try Violation.unless(barrier.phase == phase &+ 2, "\(barrier.phase &- phase) phases have ended")
+                try Violation.unless(barrier.phase == phase &+ ended &+ 2, "\(barrier.phase &- phase) phases have ended")
             })
     }
 ) { victim in
     let barrier = try open(victim.site)
-    try unlessLate { try barrier.wait(.cancelled) }
-    try victim.step { try unlessLate { try barrier.wait(.cancelled) } }
+    try Form.cancelled.givesUp { try barrier.wait(.cancelled) }
+    try victim.step { try Form.cancelled.givesUp { try barrier.wait(.cancelled) } }
 } third: {
     try third($0)
+}
+
+private func scribbledWaits(_ victim: Victim) throws {
+    let barrier = try open(victim.site)
+    let other = try open(victim.site)
+    func all() {
+        _ = try? other.wait(until: .now)
+        try? barrier.wait(.suspending, until: Form.scribbled)
+        try? barrier.wait(.cancelled, until: Form.scribbled)
+    }
+    all()
+    try victim.step { all() }
 }
 
 private func play(_ victim: Victim) throws {

@@ -5,7 +5,8 @@ import Interprocess
 let conditionScenarios: [Scenario] =
     [
         notify("condition.notify-one", "a process that changes a value for one that waits", count: 1),
-        notify("condition.notify-all", "a process that changes a value for all that wait", count: 2), wait(.blocking), wait(.suspending),
+        notify("condition.notify-all", "a process that changes a value for all that wait", count: 2), wait(.blocking),
+        wait(.suspending).with(scribbled: scribbledWaits),
         giveUp(.blocking), giveUp(.cancelled), storm,
     ]
     + Scenario.schedules(
@@ -55,14 +56,14 @@ private final class Pair: Sendable {
     }
 
     /// Waits for one; or until somebody has died, if `isSatisfiedByDeath`.
-    func take(_ form: Form = .blocking, until deadline: Deadline = .never, isSatisfiedByDeath: Bool = false) throws {
+    func take(_ form: Form = .blocking, until deadline: @autoclosure () -> Deadline = .never, isSatisfiedByDeath: Bool = false) throws {
         func isReady(_ stock: Stock) -> Bool { stock.put > stock.taken || isSatisfiedByDeath && condition.segment.deathCount > 0 }
         func body(_ stock: inout Stock) { if stock.put > stock.taken { stock.taken += 1 } }
         try repairing {
             try form.call {
-                try mutex.withLock(when: isReady, on: condition, until: deadline, body)
+                try mutex.withLock(when: isReady, on: condition, until: deadline(), body)
             } _: {
-                try await mutex.withLock(when: isReady, on: condition, until: deadline, body)
+                try await mutex.withLock(when: isReady, on: condition, until: deadline(), body)
             }
         }
     }
@@ -98,11 +99,11 @@ private func survivor(_ site: Site, isRoused: Bool = false) throws -> Survivor {
 extension Pair {
     fileprivate func tryShortly(_ form: Form = .blocking) throws {
         try unlessLate { try mutex.withLock(until: .shortly) { _ in } }
-        try unlessLate {
+        try form.givesUp {
             try form.call {
-                try mutex.withLock(when: { _ in false }, on: condition, until: .shortly) { _ in }
+                try mutex.withLock(when: { _ in false }, on: condition, until: form.briefly) { _ in }
             } _: {
-                try await mutex.withLock(when: { _ in false }, on: condition, until: .shortly) { _ in }
+                try await mutex.withLock(when: { _ in false }, on: condition, until: form.briefly) { _ in }
             }
         }
     }
@@ -145,7 +146,6 @@ private func notify(_ name: String, _ summary: String, count: UInt64) -> Scenari
             try? pair.mutex.withLock(when: { $0.put != $0.taken }, on: pair.condition, until: deadline) { $0.taken = $0.put }
             try? pair.mutex.withLock(when: { _ in false }, on: pair.condition, until: deadline == .never ? .shortly : deadline) { _ in }
             try? pair.condition.notifyOne()
-            try? pair.take(.suspending, until: deadline == .never ? .shortly : deadline)
             try? pair.condition.notifyAll()
         }
         all(.now)
@@ -173,7 +173,7 @@ private func giveUp(_ form: Form) -> Scenario {
     ) { victim in
         let pair = try Pair(victim.site)
         try pair.tryShortly(form)
-        try victim.step { try unlessLate { try pair.take(form, until: form.soon) } }
+        try victim.step { try form.givesUp { try pair.take(form, until: form.soon) } }
     } third: { third in
         let pair = try Pair(third.site)
         do {
@@ -182,6 +182,18 @@ private func giveUp(_ form: Form) -> Scenario {
         try pair.condition.notifyOne()
         third.awaitKill()
     }.with(sleepers: [sleeper(0)])
+}
+
+private func scribbledWaits(_ victim: Victim) throws {
+    let pair = try Pair(victim.site)
+    func all() {
+        try? pair.take(.suspending, until: Form.scribbled)
+        try? pair.take(.cancelled, until: Form.scribbled)
+        try? pair.give()
+        try? pair.take(.suspending, until: .now)
+    }
+    all()
+    try victim.step { all() }
 }
 
 private func play(_ victim: Victim) throws {

@@ -8,7 +8,7 @@ let eventScenarios: [Scenario] =
         setting("event.set-automatic", "a process that sets an event that resets itself", .automatic),
         waiting("event.wait", "a process that waits for an event", .manual),
         waiting("event.wait-automatic", "a process that waits for an event that resets itself", .automatic),
-        waiting("event.wait", "a process that waits for an event", .manual, .suspending),
+        waiting("event.wait", "a process that waits for an event", .manual, .suspending).with(scribbled: scribbledWaits),
         waiting("event.wait-automatic", "a process that waits for an event that resets itself", .automatic, .suspending), resetting,
         giveUp(.blocking), giveUp(.cancelled), storm,
         Scenario(
@@ -39,11 +39,11 @@ private func open(_ site: Site, _ kind: SharedEvent.Reset, _ options: Synchroniz
 }
 
 extension SharedEvent {
-    fileprivate func wait(_ form: Form, until deadline: Deadline = .never) throws {
+    fileprivate func wait(_ form: Form, until deadline: @autoclosure () -> Deadline = .never) throws {
         try form.call {
-            try wait(until: deadline)
+            try wait(until: deadline())
         } _: {
-            try await wait(until: deadline)
+            try await wait(until: deadline())
         }
     }
 
@@ -116,7 +116,6 @@ private func setting(_ name: String, _ summary: String, _ kind: SharedEvent.Rese
             try? event.reset()
             try? event.wait(until: deadline == .never ? .shortly : deadline)
             try? event.set()
-            try? event.wait(.suspending, until: deadline == .never ? .shortly : deadline)
             _ = try? event.tryWait()
         }
         all(.now)
@@ -165,12 +164,22 @@ private func giveUp(_ form: Form) -> Scenario {
         survivor: { try survivor($0, .automatic) }
     ) { victim in
         let event = try open(victim.site, .automatic)
-        try unlessLate { try event.wait(form, until: .shortly) }
-        try victim.step { try unlessLate { try event.wait(form, until: form.soon) } }
+        try form.givesUp { try event.wait(form, until: form.briefly) }
+        try victim.step { try form.givesUp { try event.wait(form, until: form.soon) } }
     } third: { third in
         try open(third.site, .automatic).set()
         third.awaitKill()
     }.with(sleepers: [sleeper(0, .automatic)])
+}
+
+private func scribbledWaits(_ victim: Victim) throws {
+    let event = try open(victim.site, .manual)
+    func all() {
+        try? event.wait(.suspending, until: Form.scribbled)
+        try? event.wait(.cancelled, until: Form.scribbled)
+    }
+    all()
+    try victim.step { all() }
 }
 
 private func play(_ victim: Victim, _ kind: SharedEvent.Reset, _ body: (SharedEvent) throws -> Void) throws {

@@ -8,6 +8,10 @@ let fileLockScenarios: [Scenario] =
     lockedFile("whole") { .wholeFile($0) } + lockedFile("record") { .record($0, 0..<8) }
     + lockedFile("open") { .openFileDescription($0, 0..<8) }
 
+/// Whether the victim has the lock, and whether the survivor has.
+private let inside = Mark.reached
+private let held = Mark.between
+
 private func lockedFile(_ kind: String, _ make: @escaping @Sendable (FileDescriptor) -> FileLock) -> [Scenario] {
     @Sendable func open(_ site: Site) throws -> FileLock {
         make(try FileDescriptor.open(site.path("f"), .readWrite, options: [.create, .closeOnExec], permissions: .ownerReadWrite))
@@ -23,13 +27,18 @@ private func lockedFile(_ kind: String, _ make: @escaping @Sendable (FileDescrip
     }
     let holding: @Sendable (Site) throws -> Survivor = { site in
         let lock = try open(site)
+        func rouse() throws {
+            site.ledger[held] = 0
+            try lock.unlock()
+        }
         return Survivor(
             prepare: {
                 site.begin()
                 try lock.lock()
-            }, rouse: { try lock.unlock() }, meanwhile: { try lock.unlock() },
+                site.ledger[held] = 1
+            }, rouse: rouse, meanwhile: rouse,
             goOn: {
-                try lock.unlock()
+                try rouse()
                 try lock.withLock {}
                 site.awaitSleepers()
             })
@@ -62,43 +71,48 @@ private func lockedFile(_ kind: String, _ make: @escaping @Sendable (FileDescrip
     return [
         scenario("withLock", "a process that takes a lock of a file and gives it back", waits: false, isAwaited: false) { lock, victim in
             try lock.withLock {}
-            try victim.step { try lock.withLock { victim.site.beInside() } }
+            try victim.step { try lock.withLock { try victim.site.beInside() } }
         },
         scenario("unlock", "a process that gives a lock of a file back for which another waits", waits: false) { lock, victim in
             try lock.withLock {}
             try lock.lock()
-            try victim.step { try lock.unlock() }
+            victim.site.ledger[inside] = 1
+            try victim.step {
+                victim.site.ledger[inside] = 0
+                try lock.unlock()
+            }
         },
         scenario("wait", "a process that waits for a lock of a file", waits: true) { lock, victim in
-            try victim.step { try lock.withLock { victim.site.beInside() } }
+            try victim.step { try lock.withLock { try victim.site.beInside() } }
         },
         scenario("wait.async", "a process that waits for a lock of a file in a task", waits: true, startsThread: true) { lock, victim in
             do {
                 try InterprocessExecutor.runHere { try await lock.lock(until: .now.advanced(by: .milliseconds(1))) }
             } catch FileLockError.deadline {}
-            try victim.step { try InterprocessExecutor.runHere { try await lock.withLock { () async in victim.site.beInside() } } }
+            try victim.step { try InterprocessExecutor.runHere { try await lock.withLock { try victim.site.beInside() } } }
         },
         scenario("wait.deadline", "a process that waits for a lock of a file, but not for ever", waits: true, startsThread: true) {
             lock, victim in
             do {
                 try lock.lock(until: .now.advanced(by: .milliseconds(1)))
             } catch FileLockError.deadline {}
-            try victim.step { try lock.withLock(until: .now.advanced(by: .seconds(60))) { victim.site.beInside() } }
+            try victim.step { try lock.withLock(until: .now.advanced(by: .seconds(60))) { try victim.site.beInside() } }
         },
     ]
 }
 
 extension Site {
-    fileprivate func beInside() {
-        ledger[Mark.reached] = 1
-        ledger[Mark.reached] = 0
+    fileprivate func beInside() throws {
+        ledger[inside] = 1
+        try Violation.unless(ledger[held] == 0, "a lock was given away while the survivor had it")
+        ledger[inside] = 0
     }
 }
 
 extension FileLock {
     /// While another stands still that may have it.
     fileprivate func tryWhile(_ site: Site) throws {
-        let isInside = site.ledger[Mark.reached] == 1
+        let isInside = site.ledger[inside] == 1
         let isTaken = try withLockIfAvailable {} != nil
         try Violation.unless(!isInside || !isTaken, "a lock was given away while its holder lived")
     }

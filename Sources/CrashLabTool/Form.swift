@@ -1,3 +1,4 @@
+import CrashLab
 import Interprocess
 
 /// In which form an operation is called that may have to wait. All of them run on the calling thread.
@@ -5,13 +6,13 @@ enum Form: String, Sendable {
     case blocking = ""
     /// Asynchronous: the thread does what the executor's does.
     case suspending = ".async"
-    /// Asynchronous, by a task that is cancelled already: what has to wait announces its sleep, and takes that back.
+    /// Asynchronous, by a task that is cancelled as soon as it waits.
     case cancelled = ".cancel"
 
     /// Of several processes of a storm: every third is one of tasks.
     static func of(_ who: Int) -> Form { who % 3 == 1 ? .suspending : .blocking }
 
-    /// When one gives up who is to fall asleep before, although it is stepped; who is cancelled would never.
+    /// When one gives up who is to fall asleep before that, although it is stepped. Never, for one that is cancelled.
     var soon: Deadline {
         switch self {
         case .blocking: .soon
@@ -20,15 +21,44 @@ enum Form: String, Sendable {
         }
     }
 
+    /// When one gives up that is to have waited once before it is stepped.
+    var briefly: Deadline { self == .cancelled ? .never : .shortly }
+
+    /// When a task gives up whose object's bytes are overwritten. To be asked for in the task: all that comes before takes long while it is stepped.
+    static var scribbled: Deadline { .after(.milliseconds(20)) }
+
     func call<R>(_ blocking: () throws -> R, _ suspending: () async throws -> R) throws -> R {
         switch self {
         case .blocking: return try blocking()
         case .suspending: return try InterprocessExecutor.runHere(suspending)
         case .cancelled:
-            return try InterprocessExecutor.runHere {
-                unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
-                return try await suspending()
+            return try withoutActuallyEscaping(suspending) { body in
+                let lent = Lent(body: body)
+                return try InterprocessExecutor.runHere {
+                    let task = Task(executorPreference: InterprocessExecutor.shared) { Kept(value: try await lent.body()) }
+                    // It begins to wait meanwhile: there is one thread.
+                    for _ in 0..<3 { await Task.yield() }
+                    task.cancel()
+                    return try await task.value.value
+                }
             }
         }
+    }
+
+    /// A body, and its result, that never leave the thread.
+    @safe private struct Lent<R>: @unchecked Sendable { let body: () async throws -> R }
+    @safe private struct Kept<R>: @unchecked Sendable { let value: R }
+
+    /// Throws what `body` throws, but for that with which one in this form gives up: a passed deadline, or the cancellation. Whether it came to its end.
+    @discardableResult
+    func givesUp(_ body: () throws -> Void) throws -> Bool {
+        guard self == .cancelled else { return try unlessLate(body) }
+        do {
+            try body()
+            return true
+        } catch LockError.cancelled {
+        } catch WaitError.cancelled {
+        } catch RendezvousError.cancelled {}
+        return false
     }
 }

@@ -98,14 +98,20 @@ extension Handoff {
         }
     }
 
-    fileprivate mutating func await(_ form: Form, until deadline: Deadline) throws -> UInt64? {
+    fileprivate mutating func turn(_ form: Form, until deadline: Deadline) throws -> UInt64? {
+        try form.call {
+            try awaitTurn(until: deadline)
+        } _: {
+            try await awaitTurn(until: deadline)
+        }
+    }
+
+    /// Asks for a turn that nobody gives, by a task that is cancelled.
+    fileprivate mutating func askInVain() throws {
         do {
-            return try form.call {
-                try awaitTurn(until: deadline)
-            } _: {
-                try await awaitTurn(until: deadline)
-            }
-        } catch HandoffError.cancelled { return nil }
+            let value = try turn(.cancelled, until: .never)
+            throw Violation("a turn came that nobody gave, with \(String(describing: value))")
+        } catch HandoffError.cancelled {}
     }
 
     /// Gives the next number, and takes what comes back: the one after it.
@@ -256,16 +262,18 @@ private func leavesAndComes(_ victim: Victim) throws {
 
 private func bothSides(_ victim: Victim, _ form: Form) throws {
     let (parent, child) = try meetInside(victim.site)
-    // Who is cancelled asks while it has not got the turn, and again when it has.
-    if form == .cancelled { _ = try child.handoff?.await(form, until: .never) }
+    func expect(_ value: UInt64?, _ turn: UInt64?) throws {
+        try Violation.unless(turn == value, "the turn came with \(String(describing: turn)), not \(String(describing: value))")
+    }
+    if form == .cancelled { try child.handoff?.askInVain() }
     try victim.step {
-        if form == .cancelled { _ = try child.handoff?.await(form, until: .never) }
+        if form == .cancelled { try child.handoff?.askInVain() }
         _ = try parent.handoff?.tryYield(1)
-        _ = try child.handoff?.await(form, until: victim.deadline)
+        try expect(1, try child.handoff?.turn(form, until: victim.deadline))
         _ = try child.handoff?.tryYield(2)
-        _ = try parent.handoff?.await(form, until: victim.deadline)
+        try expect(2, try parent.handoff?.turn(form, until: victim.deadline))
         parent.handoff = nil
-        _ = try child.handoff?.await(form, until: victim.deadline)
+        try expect(nil, try child.handoff?.turn(form, until: victim.deadline))
         child.handoff = nil
     }
 }

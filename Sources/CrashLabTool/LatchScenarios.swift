@@ -5,7 +5,8 @@ import Interprocess
 let latchScenarios: [Scenario] =
     [
         counting("latch.count-down", "a process that counts down, but not to zero", count: 2),
-        counting("latch.open", "a process that counts down to zero", count: 1), wait(.blocking), wait(.suspending), wait(.cancelled), storm,
+        counting("latch.open", "a process that counts down to zero", count: 1), wait(.blocking),
+        wait(.suspending).with(scribbled: scribbledWaits), wait(.cancelled), storm,
     ]
     + Scenario.schedules(
         "latch.schedule", "two that count down, and one that waits", ["c"],
@@ -34,11 +35,11 @@ extension SharedLatch {
         }
     }
 
-    fileprivate func wait(_ form: Form, until deadline: Deadline = .never) throws {
+    fileprivate func wait(_ form: Form, until deadline: @autoclosure () -> Deadline = .never) throws {
         try form.call {
-            try wait(until: deadline)
+            try wait(until: deadline())
         } _: {
-            try await wait(until: deadline)
+            try await wait(until: deadline())
         }
     }
 }
@@ -108,7 +109,6 @@ private func counting(_ name: String, _ summary: String, count: Int) -> Scenario
             try? latch.wait(until: deadline == .never ? .shortly : deadline)
             try? latch.countDown(by: deadline == .now ? 0 : 1)
             try? latch.wait(until: deadline == .never ? .shortly : deadline)
-            try? latch.wait(.suspending, until: deadline == .never ? .shortly : deadline)
             _ = latch.isOpen
         }
         all(.now)
@@ -123,14 +123,28 @@ private func wait(_ form: Form) -> Scenario {
     ) { victim in
         let latch = try open(victim.site, 1)
         victim.site.ledger[Mark.given] = 1
-        try unlessLate { try latch.wait(form, until: .shortly) }
-        try victim.step { try unlessLate { try latch.wait(form) } }
+        try form.givesUp { try latch.wait(form, until: form.briefly) }
+        try victim.step {
+            // Nobody opens it while it is there, but for who rouses one that sleeps.
+            let isThrough = try form.givesUp { try latch.wait(form) }
+            try Violation.unless(isThrough == (form != .cancelled), "it came through a latch that is closed")
+        }
     } sleepers: { process in
         let latch = try open(process.site, 1)
         try process.sleeping(0) { try latch.pass(process.site, form == .cancelled ? .blocking : form) }
     } third: {
         try third($0)
     }
+}
+
+private func scribbledWaits(_ victim: Victim) throws {
+    let latch = try open(victim.site, 1)
+    func all() {
+        try? latch.wait(.suspending, until: Form.scribbled)
+        try? latch.wait(.cancelled, until: Form.scribbled)
+    }
+    all()
+    try victim.step { all() }
 }
 
 private func play(_ victim: Victim, _ who: Int) throws {

@@ -4,7 +4,10 @@ import InterprocessSystem
 
 /// Something that is done once, while one that does it or waits for it is killed.
 let onceScenarios: [Scenario] =
-    [run(.blocking), run(.suspending), finish, wait(.blocking), wait(.suspending), giveUp(.blocking), giveUp(.cancelled), onceStorm]
+    [
+        run(.blocking), run(.suspending).with(scribbled: scribbledRuns), finish, wait(.blocking), wait(.suspending), giveUp(.blocking),
+        giveUp(.cancelled), onceStorm,
+    ]
     + Scenario.schedules(
         "once.schedule", "three that want it done", ["o"], players: [{ try play($0, 0) }, { try play($0, 1) }, { try play($0, 2) }],
         check: { site in
@@ -20,15 +23,15 @@ private func open(_ site: Site, _ options: SynchronizationOptions? = nil) throws
 
 extension SharedOnce {
     /// Whoever does it says so.
-    fileprivate func execute(_ site: Site, _ form: Form = .blocking, until deadline: Deadline = .never) throws {
+    fileprivate func execute(_ site: Site, _ form: Form = .blocking, until deadline: @autoclosure () -> Deadline = .never) throws {
         func body(_ dead: DeathNotice?) throws {
             try Violation.unless(dead == nil || site.ledger[Mark.intent] > 0, "the death of one is told that had not begun")
             site.ledger[Mark.reached] += 1
         }
         _ = try form.call {
-            try run(until: deadline, body)
+            try run(until: deadline(), body)
         } _: {
-            try await run(until: deadline, body)
+            try await run(until: deadline(), body)
         }
     }
 }
@@ -91,7 +94,6 @@ private func run(_ form: Form) -> Scenario {
         func all(_ deadline: Deadline) {
             _ = try? once.run(until: deadline) { (_: DeathNotice?) in throw Violation("not now") }
             _ = try? once.run(until: deadline) { (_: DeathNotice?) in }
-            try? once.execute(victim.site, .suspending, until: deadline == .never ? .shortly : deadline)
             _ = once.isDone
             _ = try? once.run(until: deadline) { (_: DeathNotice?) in }
         }
@@ -205,10 +207,20 @@ private func giveUp(_ form: Form) -> Scenario {
     ) { victim in
         let once = try open(victim.site)
         try warm(victim.site, form)
-        try victim.step { try unlessLate { try once.execute(victim.site, form, until: form.soon) } }
+        try victim.step { try form.givesUp { try once.execute(victim.site, form, until: form.soon) } }
     } third: {
         try waitingThird($0)
     }.with(sleepers: [waitingSleeper(0, .blocking)])
+}
+
+private func scribbledRuns(_ victim: Victim) throws {
+    let site = victim.site
+    let once = try open(site)
+    try warm(site, .suspending)
+    try victim.step {
+        try? once.execute(site, .suspending, until: Form.scribbled)
+        try? once.execute(site, .cancelled, until: Form.scribbled)
+    }
 }
 
 private func play(_ victim: Victim, _ who: Int) throws {

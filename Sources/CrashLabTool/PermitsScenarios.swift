@@ -3,7 +3,10 @@ import Interprocess
 
 /// Units that come back when their holder is killed.
 let permitsScenarios: [Scenario] =
-    [acquire(.blocking), acquire(.suspending), release, sleep(.blocking), sleep(.suspending), giveUp(.blocking), giveUp(.cancelled), storm]
+    [
+        acquire(.blocking), acquire(.suspending).with(scribbled: nil), release, sleep(.blocking),
+        sleep(.suspending).with(scribbled: scribbledWaits), giveUp(.blocking), giveUp(.cancelled), storm,
+    ]
     + Scenario.schedules(
         "permits.schedule", "one that gives all units back, one that takes two of three and one that takes one", ["p"],
         players: [
@@ -25,12 +28,12 @@ private func open(_ site: Site, _ options: SynchronizationOptions? = nil) throws
 }
 
 extension SharedPermits {
-    fileprivate func acquire(_ form: Form, _ count: Int, until deadline: Deadline = .never) throws -> Permit {
+    fileprivate func acquire(_ form: Form, _ count: Int, until deadline: @autoclosure () -> Deadline = .never) throws -> Permit {
         let kept = Holder<Permit>(nil)
         try form.call {
-            kept.value = try acquire(count, until: deadline)
+            kept.value = try acquire(count, until: deadline())
         } _: {
-            kept.value = try await acquire(count, until: deadline)
+            kept.value = try await acquire(count, until: deadline())
         }
         guard let permit = kept.value.take() else { throw Violation("no permit came") }
         return permit
@@ -103,7 +106,6 @@ private func acquire(_ form: Form) -> Scenario {
             (try? permits.acquire(1, until: deadline))?.release()
             _ = permits.available
             (try? permits.acquire(2, until: deadline == .never ? .shortly : deadline))?.release()
-            (try? permits.acquire(.suspending, 2, until: deadline == .never ? .shortly : deadline))?.release()
             kept.value = try? permits.tryAcquire(1)
             kept.value = nil
         }
@@ -134,7 +136,7 @@ private func sleep(_ form: Form) -> Scenario {
         try victim.step { kept.value = try permits.acquire(form, 2) }
     } third: {
         try third($0)
-    }.with(sleepers: [sleeper(0, 2, form), sleeper(1, 1)])
+    }.with(sleepers: [sleeper(0, 2, form), sleeper(1, 1)]).lookingAgain(form)
 }
 
 private func giveUp(_ form: Form) -> Scenario {
@@ -143,11 +145,24 @@ private func giveUp(_ form: Form) -> Scenario {
         survivor: { try survivor($0, isHolding: true) }
     ) { victim in
         let permits = try open(victim.site)
-        try unlessLate { try permits.acquire(form, 2, until: .shortly).release() }
-        try victim.step { try unlessLate { try permits.acquire(form, 2, until: form.soon).release() } }
+        try form.givesUp { try permits.acquire(form, 2, until: form.briefly).release() }
+        try victim.step { try form.givesUp { try permits.acquire(form, 2, until: form.soon).release() } }
     } third: {
         try third($0)
     }.with(sleepers: [sleeper(0, 2), sleeper(1, 1)])
+}
+
+private func scribbledWaits(_ victim: Victim) throws {
+    let permits = try open(victim.site)
+    let kept = Holder<SharedPermits.Permit>(nil)
+    func all() {
+        kept.value = try? permits.acquire(.suspending, 2, until: .now)
+        (try? permits.acquire(.suspending, 2, until: Form.scribbled))?.release()
+        (try? permits.acquire(.cancelled, 1, until: Form.scribbled))?.release()
+        kept.value = nil
+    }
+    all()
+    try victim.step { all() }
 }
 
 private func play(_ victim: Victim, _ count: Int) throws {

@@ -62,7 +62,8 @@ let queueContendedScenarios: [Scenario] = [
 
 private func waking(_ form: Form) -> Scenario {
     Scenario(
-        "queue.send.waking" + form.rawValue, "a sender in send, with its receiver asleep", segments: ["q"], needsSleepers: true
+        "queue.send.waking" + form.rawValue, "a sender in send, with its receiver asleep\(form == .suspending ? " in a task" : "")",
+        segments: ["q"], needsSleepers: true
     ) { site in
         Survivor(goOn: {
             let fresh = try TypedSending(site)

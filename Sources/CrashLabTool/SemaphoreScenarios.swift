@@ -4,7 +4,8 @@ import Interprocess
 /// Units that are given and taken, one of those who do it killed.
 let semaphoreScenarios: [Scenario] =
     [
-        signal, wait(.blocking), wait(.suspending), sleep(.blocking), sleep(.suspending), giveUp(.blocking), giveUp(.suspending),
+        signal, wait(.blocking), wait(.suspending), sleep(.blocking), sleep(.suspending).with(scribbled: scribbledWaits), giveUp(.blocking),
+        giveUp(.suspending),
         giveUp(.cancelled), storm,
         Scenario(
             "semaphore.schedule", "one that gives two units, and two that wait", ["s"],
@@ -110,7 +111,6 @@ private let signal = Scenario(
         try? semaphore.wait(until: deadline)
         try? semaphore.wait(until: deadline == .never ? .shortly : deadline)
         _ = try? semaphore.tryWait()
-        try? semaphore.wait(.suspending, until: deadline == .never ? .shortly : deadline)
         try? semaphore.signal(1000)
     }
     all(.now)
@@ -149,10 +149,10 @@ private func giveUp(_ form: Form) -> Scenario {
         survivor: { try survivor($0) }
     ) { victim in
         let semaphore = try open(victim.site)
-        try unlessLate { try semaphore.wait(form, until: .shortly) }
+        try form.givesUp { try semaphore.wait(form, until: form.briefly) }
         try victim.step {
             victim.site.ledger[Mark.intent] = 1
-            if try unlessLate({ try semaphore.wait(form, until: form.soon) }) {
+            if try form.givesUp({ try semaphore.wait(form, until: form.soon) }) {
                 victim.site.ledger[Mark.done] = 1
             } else {
                 victim.site.undone()
@@ -163,6 +163,18 @@ private func giveUp(_ form: Form) -> Scenario {
         try semaphore.give(third.site)
         third.awaitKill()
     }.with(sleepers: [sleeper(0)])
+}
+
+private func scribbledWaits(_ victim: Victim) throws {
+    let semaphore = try open(victim.site)
+    func all() {
+        try? semaphore.wait(.suspending, until: Form.scribbled)
+        try? semaphore.wait(.cancelled, until: Form.scribbled)
+        try? semaphore.signal(1)
+        try? semaphore.wait(.suspending, until: .now)
+    }
+    all()
+    try victim.step { all() }
 }
 
 private func play(_ victim: Victim, _ who: Int, _ body: (SharedSemaphore) throws -> Void) throws {

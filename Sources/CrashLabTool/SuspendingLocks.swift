@@ -1,13 +1,14 @@
 import CrashLab
 import Interprocess
 
-/// A mutex by its asynchronous forms; who gives up is cancelled.
+/// A mutex by its asynchronous forms; who gives up is cancelled. Who is not to sleep (`.spin`) has the blocking forms.
 final class SuspendingMutex: ExclusiveLock {
     private let mutex: SharedMutex<Halves>
-    private init(_ mutex: SharedMutex<Halves>) { self.mutex = mutex }
+    private let form: Form
+    private init(_ mutex: SharedMutex<Halves>, _ form: Form) { (self.mutex, self.form) = (mutex, form) }
 
     static func open(_ name: ObjectName, _ options: SynchronizationOptions, _ strategy: WaitStrategy) throws -> SuspendingMutex {
-        SuspendingMutex(try .open(name, options, strategy))
+        SuspendingMutex(try .open(name, options, strategy), strategy == .spin ? .blocking : .suspending)
     }
 
     var segment: Segment { mutex.segment }
@@ -16,19 +17,29 @@ final class SuspendingMutex: ExclusiveLock {
     func letGo() { mutex.letGo() }
 
     func change(until deadline: Deadline, _ body: (inout Halves) throws -> Void) throws {
-        try InterprocessExecutor.runHere { try await mutex.withLock(until: deadline, body) }
+        try form.call {
+            try mutex.withLock(until: deadline, body)
+        } _: {
+            try await mutex.withLock(until: deadline, body)
+        }
     }
 
     func mend(until deadline: Deadline, _ body: (inout Halves, DeathNotice) throws -> Void) throws -> Bool {
-        try InterprocessExecutor.runHere { try await mutex.repair(until: deadline, body) != nil }
+        try form.call {
+            try mutex.repair(until: deadline, body) != nil
+        } _: {
+            try await mutex.repair(until: deadline, body) != nil
+        }
     }
 
     func giveUp() throws {
-        try unlessLate {
+        // Another has it as long as this one waits, unless it stands still.
+        func body(_: inout Halves) {}
+        try Form.cancelled.givesUp {
             try Form.cancelled.call {
-                fatalError("not this form")
+                try mutex.withLock(until: .never, body)
             } _: {
-                try await mutex.withLock { _ in }
+                try await mutex.withLock(body)
             }
         }
     }
@@ -40,13 +51,14 @@ final class SuspendingMutex: ExclusiveLock {
     }
 }
 
-/// A reader-writer lock by its asynchronous forms; who gives up is cancelled.
+/// A reader-writer lock by its asynchronous forms, as ``SuspendingMutex``.
 final class SuspendingReadWriteLock: ExclusiveLock {
     private let lock: SharedReadWriteLock<Halves>
-    private init(_ lock: SharedReadWriteLock<Halves>) { self.lock = lock }
+    private let form: Form
+    private init(_ lock: SharedReadWriteLock<Halves>, _ form: Form) { (self.lock, self.form) = (lock, form) }
 
     static func open(_ name: ObjectName, _ options: SynchronizationOptions, _ strategy: WaitStrategy) throws -> SuspendingReadWriteLock {
-        SuspendingReadWriteLock(try .open(name, options, strategy))
+        SuspendingReadWriteLock(try .open(name, options, strategy), strategy == .spin ? .blocking : .suspending)
     }
 
     var segment: Segment { lock.segment }
@@ -55,19 +67,29 @@ final class SuspendingReadWriteLock: ExclusiveLock {
     func letGo() { lock.letGo() }
 
     func change(until deadline: Deadline, _ body: (inout Halves) throws -> Void) throws {
-        try InterprocessExecutor.runHere { try await lock.withWriteLock(until: deadline, body) }
+        try form.call {
+            try lock.withWriteLock(until: deadline, body)
+        } _: {
+            try await lock.withWriteLock(until: deadline, body)
+        }
     }
 
     func mend(until deadline: Deadline, _ body: (inout Halves, DeathNotice) throws -> Void) throws -> Bool {
-        try InterprocessExecutor.runHere { try await lock.repair(until: deadline, body) != nil }
+        try form.call {
+            try lock.repair(until: deadline, body) != nil
+        } _: {
+            try await lock.repair(until: deadline, body) != nil
+        }
     }
 
     func giveUp() throws {
-        try unlessLate {
+        // Another has it as long as this one waits, unless it stands still.
+        func body(_: inout Halves) {}
+        try Form.cancelled.givesUp {
             try Form.cancelled.call {
-                fatalError("not this form")
+                try lock.withWriteLock(until: .never, body)
             } _: {
-                try await lock.withWriteLock { _ in }
+                try await lock.withWriteLock(body)
             }
         }
     }
@@ -80,7 +102,7 @@ final class SuspendingReadWriteLock: ExclusiveLock {
     }
 }
 
-/// The scenarios of a lock in which one may have to wait, and does so in a task.
-func suspendingLockScenarios<L: ExclusiveLock>(_ prefix: String, _ name: ObjectName, _ type: L.Type) -> [Scenario] {
-    lockScenarios(prefix, name, type).filter { $0.name != prefix + ".unlock" }
+/// Those of ``lockScenarios(_:_:_:)`` in which something is called that may have to wait.
+func suspendingLockScenarios<L: ExclusiveLock>(_ prefix: String, _ name: ObjectName, _ type: L.Type, looksAgain: Bool) -> [Scenario] {
+    lockScenarios(prefix, name, type).filter { $0.name != prefix + ".unlock" }.map { looksAgain ? $0.lookingAgain(.suspending) : $0 }
 }

@@ -67,18 +67,15 @@ extension Deadline {
     static var soon: Deadline { .after(.milliseconds(10)) }
 }
 
-/// Throws what `body` throws, but for a passed deadline or a cancellation. Whether it came to its end.
+/// Throws what `body` throws, but for a passed deadline. Whether it came to its end.
 @discardableResult
 func unlessLate(_ body: () throws -> Void) throws -> Bool {
     do {
         try body()
         return true
     } catch LockError.deadline {
-    } catch LockError.cancelled {
     } catch WaitError.deadline {
-    } catch WaitError.cancelled {
-    } catch RendezvousError.deadline {
-    } catch RendezvousError.cancelled {}
+    } catch RendezvousError.deadline {}
     return false
 }
 
@@ -129,6 +126,19 @@ extension Scenario {
     func with(sleepers: [@Sendable (Bystander) throws -> Void]) -> Scenario {
         var scenario = self
         scenario.sleepers = sleepers
+        return scenario
+    }
+
+    func with(scribbled: (@Sendable (Victim) throws -> Void)?) -> Scenario {
+        var scenario = self
+        scenario.scribbled = scribbled
+        return scenario
+    }
+
+    /// See ``Scenario/looksAgain``: permits, reader-writer locks and barriers have the next, who looks again after 50 ms.
+    func lookingAgain(_ form: Form) -> Scenario {
+        var scenario = self
+        scenario.looksAgain = form == .suspending
         return scenario
     }
 

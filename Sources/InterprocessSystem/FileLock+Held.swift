@@ -75,6 +75,7 @@ extension FileLock {
     /// Calls `body` while the lock is held, and gives it back when `body` returns or throws. The deadline is that of taking the lock.
     ///
     /// - Throws: a ``FileLockError`` if the lock could not be taken, or what `body` throws.
+    @_disfavoredOverload  // a task gets the form that suspends, also for a body that does not
     public func withLock<R: ~Copyable>(_ mode: Mode = .exclusive, until deadline: MonotonicInstant? = nil, _ body: () throws -> R) throws
         -> R
     {

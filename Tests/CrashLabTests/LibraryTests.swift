@@ -53,7 +53,7 @@ import Testing
         }
 
         @Test(
-            "S1 S2 S3 S4 S5 S6 S7 S8 S9 L3 a process that uses a primitive, or waits for it in a task, killed after any change of the shared bytes: what it held comes back, and all goes on at once",
+            "S1 S2 S3 S4 S5 S6 S7 S8 L3 a process that uses a primitive, or waits for it in a task, killed after any change of the shared bytes: what it held comes back, and all goes on at once",
             arguments: [
                 [
                     "semaphore.signal", "semaphore.wait", "semaphore.sleep.async", "permits.acquire", "permits.release",
@@ -61,10 +61,15 @@ import Testing
                 ],
                 ["mutex.lock", "mutex.unlock", "mutex.repair", "mutex.async.wait", "condition.notify-one", "condition.wait.async"],
                 ["rw.lock", "rw.unlock", "rw.read", "rw.wait-read.async", "barrier.wait", "barrier.close", "barrier.sleep.async"],
-                ["latch.open", "latch.wait.async", "event.set", "event.wait-automatic.async", "once.run", "once.wait.async", "filelock."],
+                ["latch.open", "latch.wait.async", "event.set", "event.wait-automatic.async", "once.run", "once.wait.async"],
             ])
         func synchronization(scenarios: [String]) async throws {
             try await holds(scenarios + ["--mode", "kill", "--every", "20000"])
+        }
+
+        @Test("S9 L3 a process that takes a lock of a file, gives it back or waits for it, killed: the next one has it, and nobody before")
+        func fileLocks() async throws {
+            try await holds(["filelock.", "--mode", "kill", "--mode", "contended", "--mode", "asleep", "--every", "100"])
         }
 
         @Test(

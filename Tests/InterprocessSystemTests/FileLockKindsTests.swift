@@ -226,6 +226,18 @@ struct FileLockKindsTests {
         #expect(try lock.tryHold() == nil)
         #expect(try lock.withLockIfAvailable { 1 } == nil)
     }
+
+    @Test("S9 a task that waits for a lock suspends, and can be cancelled, also if its body does not suspend", arguments: FileLock.Kind.all)
+    func bodies(_ kind: FileLock.Kind) async throws {
+        let peer = try await file.peer()
+        #expect(try await peer.ask("try", kind) == "true")
+        let lock = kind.lock(try file.open())
+        let task = Task { try await lock.withLock { 5 } }
+        task.cancel()
+        await #expect(throws: FileLockError.cancelled) { try await task.value }
+        #expect(try await peer.ask("unlock", kind) == "unlocked")
+        #expect(try await lock.withLock { 5 } == 5)
+    }
 }
 
 private func holdBlocking(_ lock: FileLock, _ mode: FileLock.Mode) throws(FileLockError) -> HeldFileLock { try lock.hold(mode) }

@@ -53,7 +53,7 @@ public final class InterprocessExecutor: TaskExecutor, Sendable {
 
     /// Runs `body` on the calling thread, which until `body` has ended does what the executor's own thread does elsewhere. All of an asynchronous call happens on one thread then: the crash lab steps it.
     ///
-    /// Only where nothing has used the executor in another way before, and by one thread at a time.
+    /// Only where nothing else uses the executor of this process, before or after, and by one thread at a time. A task that `body` has begun and not waited for stays where it is.
     package static func runHere<R>(_ body: () async throws -> R) throws -> R {
         try withoutActuallyEscaping(body) { body in
             let lent = unsafe Lent(body: body)
@@ -271,7 +271,6 @@ private final class WaitLoop: Sendable {
         while true {
             let seen = control.value
             unsafe runJobs(executor)
-            guard goesOn() else { return }
             // Jobs that have brought new ones, as a task that yields does again and again, only keep the thread from sleeping.
             let (waits, hasJobs) = state.withLock { ($0.waits, !$0.jobs.isEmpty) }
             words.removeAll(keepingCapacity: true)
@@ -304,6 +303,7 @@ private final class WaitLoop: Sendable {
                 continue
             }
             if hasJobs { continue }
+            guard goesOn() else { return }
             isAsleep.store(true, ordering: .sequentiallyConsistent)
             unsafe words.withUnsafeMutableBufferPointer { buffer in
                 _ = try? unsafe Futex.wait(any: buffer, until: first)

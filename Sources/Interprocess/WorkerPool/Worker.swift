@@ -16,6 +16,7 @@ public enum Worker {
     /// error comes out: a program that ends with it is replaced.
     ///
     /// - Throws: what `body` throws; ``InterprocessError`` if this is no worker, or the queue cannot be opened; ``ReceiveError`` `damaged`, `detached`.
+    @_disfavoredOverload  // a task gets the form that suspends, also for a body that does not
     public static func run<Element: Shareable>(
         _ type: Element.Type, strategy: WaitStrategy = .adaptive, _ body: (borrowing Delivery<Element>) throws -> Void
     ) throws {
@@ -43,6 +44,7 @@ public enum Worker {
     }
 
     /// As ``run(_:strategy:_:)``, over a queue of bytes.
+    @_disfavoredOverload
     public static func run(strategy: WaitStrategy = .adaptive, bytes body: (borrowing ByteDelivery) throws -> Void) throws {
         let place = try Assignment()
         let queue = try SharedByteQueue(existing: place.queue, in: place.directory, strategy: strategy)
