@@ -46,9 +46,27 @@ public final class Victim {
     }
     private var isScheduled: Bool { plan?.deed == Int32(CL_SCHEDULE.rawValue) }
 
+    /// What begins the steps, until a task of the operation does.
+    nonisolated(unsafe) private static var pending: (() throws -> Void)?
+    nonisolated(unsafe) private static var isInTask = false
+
+    /// Of a task, on the thread that called ``step(inTask:_:)``: from here on it is stepped, if that is still to begin.
+    public static func beginSteps() throws {
+        guard let begin = unsafe pending else { return }
+        unsafe (pending, isInTask) = (nil, true)
+        try begin()
+    }
+
+    /// Of the same task, when the operation is over: ends what ``beginSteps()`` has begun, if it has.
+    public static func endSteps() {
+        if unsafe isInTask { cl_step_end() }
+    }
+
     /// Runs `body`, the operation, in the middle of which this process is killed. One that comes to its end kills itself then: in no case does anything of the closure's
     /// end in good order.
-    public func step(_ body: () throws -> Void) throws {
+    ///
+    /// - Parameter inTask: whether the steps begin and end in a task of `body`, by ``beginSteps()`` and ``endSteps()``: how a task is made and run is not the operation's.
+    public func step(inTask: Bool = false, _ body: () throws -> Void) throws {
         guard var plan else {
             actor.reach(.ready)
             awaitGo()
@@ -64,7 +82,15 @@ public final class Victim {
         }
         actor.reach(.ready)
         awaitGo()
-        if !scenario.stepsKeeper { try Self.begun(unsafe cl_step_begin(&plan, report)) }
+        if inTask {
+            let (plan, report) = unsafe (plan, report)
+            unsafe Self.pending = {
+                var plan = plan
+                try Self.begun(unsafe cl_step_begin(&plan, report))
+            }
+        } else if !scenario.stepsKeeper {
+            try Self.begun(unsafe cl_step_begin(&plan, report))
+        }
         do {
             try body()
         } catch {

@@ -160,7 +160,7 @@ private func wait(_ form: Form) -> Scenario {
     ) { victim in
         let pair = try Pair(victim.site)
         try pair.tryShortly(form)
-        try victim.step { try pair.take(form) }
+        try victim.step(by: form) { try pair.take(form) }
     } third: {
         try third($0)
     }.with(sleepers: [sleeper(0, form), sleeper(1)])
@@ -173,7 +173,7 @@ private func giveUp(_ form: Form) -> Scenario {
     ) { victim in
         let pair = try Pair(victim.site)
         try pair.tryShortly(form)
-        try victim.step { try form.givesUp { try pair.take(form, until: form.soon) } }
+        try victim.step(by: form) { try form.givesUp { try pair.take(form, until: form.soon) } }
     } third: { third in
         let pair = try Pair(third.site)
         do {

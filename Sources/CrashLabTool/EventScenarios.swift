@@ -128,7 +128,7 @@ private func waiting(_ name: String, _ summary: String, _ kind: SharedEvent.Rese
         victim in
         let event = try open(victim.site, kind)
         try unlessLate { try event.wait(form, until: .shortly) }
-        try victim.step { try event.wait(form) }
+        try victim.step(by: form) { try event.wait(form) }
     } third: {
         try third(kind)($0)
     }.with(sleepers: [sleeper(0, kind), sleeper(1, kind, form)])
@@ -165,7 +165,7 @@ private func giveUp(_ form: Form) -> Scenario {
     ) { victim in
         let event = try open(victim.site, .automatic)
         try form.givesUp { try event.wait(form, until: form.briefly) }
-        try victim.step { try form.givesUp { try event.wait(form, until: form.soon) } }
+        try victim.step(by: form) { try form.givesUp { try event.wait(form, until: form.soon) } }
     } third: { third in
         try open(third.site, .automatic).set()
         third.awaitKill()

@@ -30,19 +30,26 @@ enum Form: String, Sendable {
     func call<R>(_ blocking: () throws -> R, _ suspending: () async throws -> R) throws -> R {
         switch self {
         case .blocking: return try blocking()
-        case .suspending: return try InterprocessExecutor.runHere(suspending)
+        case .suspending: return try InterprocessExecutor.runHere { try await Self.stepped(suspending) }
         case .cancelled:
             return try withoutActuallyEscaping(suspending) { body in
                 let lent = Lent(body: body)
                 return try InterprocessExecutor.runHere {
-                    let task = Task(executorPreference: InterprocessExecutor.shared) { Kept(value: try await lent.body()) }
+                    let task = Task(executorPreference: InterprocessExecutor.shared) { Kept(value: try await Self.stepped(lent.body)) }
                     // It begins to wait meanwhile: there is one thread.
-                    for _ in 0..<3 { await Task.yield() }
+                    await Task.yield()
                     task.cancel()
                     return try await task.value.value
                 }
             }
         }
+    }
+
+    private static func stepped<R>(_ body: () async throws -> R) async throws -> R {
+        try Victim.beginSteps()
+        let result = try await body()
+        Victim.endSteps()
+        return result
     }
 
     /// A body, and its result, that never leave the thread.
@@ -61,4 +68,9 @@ enum Form: String, Sendable {
         } catch RendezvousError.cancelled {}
         return false
     }
+}
+
+extension Victim {
+    /// Steps through the one call in this form that `body` makes.
+    func step(by form: Form, _ body: () throws -> Void) throws { try step(inTask: form != .blocking, body) }
 }

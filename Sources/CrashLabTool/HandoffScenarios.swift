@@ -40,7 +40,7 @@ let handoffScenarios: [Scenario] = [
     } third: { third in
         third.awaitKill()
     },
-    both(.blocking), both(.suspending), both(.cancelled), rejoin,
+    both(.blocking), both(.suspending), giveUp, rejoin,
     storm("handoff.storm", "a parent and a child that are killed at random, and meet anew", .blocking),
     storm("handoff.storm.async", "the same, with the child in a task", .suspending),
 ]
@@ -49,6 +49,15 @@ private func both(_ form: Form) -> Scenario {
     inOneProcess("handoff.both" + form.rawValue, "both sides in one process, through a turn each way and the end") {
         try bothSides($0, form)
     }
+}
+
+private let giveUp = inOneProcess("handoff.give-up.cancel", "a child that waits for a turn that does not come, by a task that is cancelled")
+{ victim in
+    let (parent, child) = try meetInside(victim.site)
+    // Once before, so that everything is bound.
+    try child.handoff?.askInVain()
+    try victim.step(by: .cancelled) { try child.handoff?.askInVain() }
+    withExtendedLifetime(parent) {}
 }
 
 private func storm(_ name: String, _ summary: String, _ child: Form) -> Scenario {
@@ -265,9 +274,7 @@ private func bothSides(_ victim: Victim, _ form: Form) throws {
     func expect(_ value: UInt64?, _ turn: UInt64?) throws {
         try Violation.unless(turn == value, "the turn came with \(String(describing: turn)), not \(String(describing: value))")
     }
-    if form == .cancelled { try child.handoff?.askInVain() }
     try victim.step {
-        if form == .cancelled { try child.handoff?.askInVain() }
         _ = try parent.handoff?.tryYield(1)
         try expect(1, try child.handoff?.turn(form, until: victim.deadline))
         _ = try child.handoff?.tryYield(2)

@@ -124,7 +124,7 @@ private func wait(_ form: Form) -> Scenario {
         let latch = try open(victim.site, 1)
         victim.site.ledger[Mark.given] = 1
         try form.givesUp { try latch.wait(form, until: form.briefly) }
-        try victim.step {
+        try victim.step(by: form) {
             // Nobody opens it while it is there, but for who rouses one that sleeps.
             let isThrough = try form.givesUp { try latch.wait(form) }
             try Violation.unless(isThrough == (form != .cancelled), "it came through a latch that is closed")

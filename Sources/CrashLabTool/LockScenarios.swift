@@ -4,6 +4,8 @@ import Interprocess
 /// What a mutex and a reader-writer lock have in common.
 protocol ExclusiveLock: AnyObject, Sendable, SendableMetatype {
     static func open(_ name: ObjectName, _ options: SynchronizationOptions, _ strategy: WaitStrategy) throws -> Self
+    /// In which its operations are called.
+    static var form: Form { get }
     var segment: Segment { get }
     var isConsistent: Bool { get }
     func take(until deadline: Deadline) throws
@@ -18,6 +20,7 @@ protocol ExclusiveLock: AnyObject, Sendable, SendableMetatype {
 
 extension ExclusiveLock {
     static func open(_ name: ObjectName, _ options: SynchronizationOptions) throws -> Self { try open(name, options, .park) }
+    static var form: Form { .blocking }
 
     func giveUp() throws { try unlessLate { try change(until: .soon) { _ in } } }
 
@@ -120,7 +123,7 @@ func lockScenarios<L: ExclusiveLock>(_ prefix: String, _ name: ObjectName, _ typ
         let lock = try open(site)
         try warm(site)
         _ = try? lock.take(until: .shortly)
-        try victim.step { try site.doing { try lock.change(until: .never) { $0.step(site) } } }
+        try victim.step(by: L.form) { try site.doing { try lock.change(until: .never) { $0.step(site) } } }
     } third: {
         try patient($0)
     }
@@ -131,7 +134,7 @@ func lockScenarios<L: ExclusiveLock>(_ prefix: String, _ name: ObjectName, _ typ
             let site = victim.site
             let lock = try open(site)
             try lock.pass()
-            try victim.step { try site.doing { try lock.change(until: .never) { $0.step(site) } } }
+            try victim.step(by: L.form) { try site.doing { try lock.change(until: .never) { $0.step(site) } } }
         } third: {
             try third($0)
         } scribbled: { victim in
@@ -157,7 +160,7 @@ func lockScenarios<L: ExclusiveLock>(_ prefix: String, _ name: ObjectName, _ typ
         Scenario(prefix + ".give-up", "a process that gives up waiting for a lock", segments: [file], survivor: holding) { victim in
             let lock = try open(victim.site)
             try warm(victim.site)
-            try victim.step { try lock.giveUp() }
+            try victim.step(by: L.form) { try lock.giveUp() }
         } third: {
             try patient($0)
         }.with(sleepers: [sleeper(0)]),
@@ -187,7 +190,7 @@ func lockScenarios<L: ExclusiveLock>(_ prefix: String, _ name: ObjectName, _ typ
             let site = victim.site
             let lock = try open(site)
             try warm(site)
-            try victim.step {
+            try victim.step(by: L.form) {
                 try site.doing {
                     let hasRepaired = try lock.mend(until: .never) { value, _ in
                         value.second = value.first

@@ -86,7 +86,7 @@ private func run(_ form: Form) -> Scenario {
         let site = victim.site
         let once = try open(site)
         try warm(site, form)
-        try victim.step { try site.doing { try once.execute(site, form) } }
+        try victim.step(by: form) { try site.doing { try once.execute(site, form) } }
     } third: {
         try third($0)
     } scribbled: { victim in
@@ -98,7 +98,7 @@ private func run(_ form: Form) -> Scenario {
             _ = try? once.run(until: deadline) { (_: DeathNotice?) in }
         }
         try warm(victim.site)
-        try victim.step { all(victim.deadline) }
+        try victim.step(by: form) { all(victim.deadline) }
     }
 }
 
@@ -195,7 +195,7 @@ private func wait(_ form: Form) -> Scenario {
     ) { victim in
         let once = try open(victim.site)
         try warm(victim.site, form)
-        try victim.step { try once.execute(victim.site, form) }
+        try victim.step(by: form) { try once.execute(victim.site, form) }
     } third: {
         try waitingThird($0)
     }.with(sleepers: [waitingSleeper(0, form), waitingSleeper(1, .blocking)])
@@ -207,7 +207,7 @@ private func giveUp(_ form: Form) -> Scenario {
     ) { victim in
         let once = try open(victim.site)
         try warm(victim.site, form)
-        try victim.step { try form.givesUp { try once.execute(victim.site, form, until: form.soon) } }
+        try victim.step(by: form) { try form.givesUp { try once.execute(victim.site, form, until: form.soon) } }
     } third: {
         try waitingThird($0)
     }.with(sleepers: [waitingSleeper(0, .blocking)])

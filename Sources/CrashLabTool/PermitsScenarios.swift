@@ -91,7 +91,7 @@ private func acquire(_ form: Form) -> Scenario {
         let permits = try open(victim.site)
         try permits.acquire(form, 2).release()
         let kept = Holder<SharedPermits.Permit>(nil)
-        try victim.step { kept.value = try permits.acquire(form, 2) }
+        try victim.step(by: form) { kept.value = try permits.acquire(form, 2) }
     } third: { third in
         let permits = try open(third.site)
         try permits.tryShortly()
@@ -110,7 +110,7 @@ private func acquire(_ form: Form) -> Scenario {
             kept.value = nil
         }
         all(.now)
-        try victim.step { all(victim.deadline) }
+        try victim.step(by: form) { all(victim.deadline) }
     }
 }
 
@@ -133,7 +133,7 @@ private func sleep(_ form: Form) -> Scenario {
         let permits = try open(victim.site)
         try unlessLate { try permits.acquire(form, 2, until: .shortly).release() }
         let kept = Holder<SharedPermits.Permit>(nil)
-        try victim.step { kept.value = try permits.acquire(form, 2) }
+        try victim.step(by: form) { kept.value = try permits.acquire(form, 2) }
     } third: {
         try third($0)
     }.with(sleepers: [sleeper(0, 2, form), sleeper(1, 1)]).lookingAgain(form)
@@ -146,7 +146,7 @@ private func giveUp(_ form: Form) -> Scenario {
     ) { victim in
         let permits = try open(victim.site)
         try form.givesUp { try permits.acquire(form, 2, until: form.briefly).release() }
-        try victim.step { try form.givesUp { try permits.acquire(form, 2, until: form.soon).release() } }
+        try victim.step(by: form) { try form.givesUp { try permits.acquire(form, 2, until: form.soon).release() } }
     } third: {
         try third($0)
     }.with(sleepers: [sleeper(0, 2), sleeper(1, 1)])

@@ -39,14 +39,14 @@ private func killedReceiver<R: ReceivingEnd, S: SendingEnd>(
 
 private func typedReceiver(
     _ name: String, _ summary: String, count: UInt64 = 1,
-    _ operation: @escaping @Sendable (inout Receiver<Numbered>, Deadline) throws -> Void
+    form: Form = .blocking, _ operation: @escaping @Sendable (inout Receiver<Numbered>, Deadline) throws -> Void
 ) -> Scenario {
     var scenario = killedReceiver(name, summary, TypedReceiving.self, TypedSending.self) { victim in
         let site = victim.site
         var receiver = try Receiver<Numbered>(from: Site.queue, options: site.options, strategy: .park)
         func once() throws { try site.taking(receiver.nextSequence, count) { try operation(&receiver, victim.deadline) } }
         try once()
-        try victim.step { try once() }
+        try victim.step(by: form) { try once() }
     }
     scenario.scribbled = { [victim = scenario.victim] in
         let sender = try TypedSending($0.site)
@@ -59,7 +59,8 @@ private func typedReceiver(
 }
 
 private func byteReceiver(
-    _ name: String, _ summary: String, _ operation: @escaping @Sendable (inout ByteReceiver, Deadline) throws -> Void
+    _ name: String, _ summary: String, form: Form = .blocking,
+    _ operation: @escaping @Sendable (inout ByteReceiver, Deadline) throws -> Void
 ) -> Scenario {
     var scenario = killedReceiver(name, summary, ByteReceiving.self, ByteSending.self) { victim in
         let site = victim.site
@@ -67,7 +68,7 @@ private func byteReceiver(
         for number in 0..<20 { _ = NumberedBytes.make(UInt64(number)) }
         func once() throws { try site.taking(receiver.nextSequence, 1) { try operation(&receiver, victim.deadline) } }
         try once()
-        try victim.step { try once() }
+        try victim.step(by: form) { try once() }
     }
     scenario.scribbled = { [victim = scenario.victim] in
         let sender = try ByteSending($0.site)
@@ -81,8 +82,12 @@ private func byteReceiver(
 
 let queueReceiveScenarios: [Scenario] = [
     typedReceiver("queue.receive", "a receiver in receive") { _ = try $0.receive(until: $1) },
-    typedReceiver("queue.receive.async", "a receiver in receive by a task") { receiver, deadline in
-        _ = try InterprocessExecutor.runHere { try await receiver.receive(until: deadline) }
+    typedReceiver("queue.receive.async", "a receiver in receive by a task", form: .suspending) { receiver, deadline in
+        _ = try Form.suspending.call {
+            try receiver.receive(until: deadline)
+        } _: {
+            try await receiver.receive(until: deadline)
+        }
     },
     typedReceiver("queue.tryReceive", "a receiver in tryReceive") { receiver, _ in _ = try receiver.tryReceive() },
     // A message or two from each of the batches of three, never more.
@@ -90,8 +95,12 @@ let queueReceiveScenarios: [Scenario] = [
         _ = try receiver.receiveBatch(upTo: 1, until: deadline) { $0.count }
     },
     byteReceiver("queue.bytes.receive", "a receiver of bytes in receive") { _ = try $0.receive(until: $1) },
-    byteReceiver("queue.bytes.receive.async", "a receiver of bytes in receive by a task") { receiver, deadline in
-        _ = try InterprocessExecutor.runHere { try await receiver.receive(until: deadline) }
+    byteReceiver("queue.bytes.receive.async", "a receiver of bytes in receive by a task", form: .suspending) { receiver, deadline in
+        _ = try Form.suspending.call {
+            try receiver.receive(until: deadline)
+        } _: {
+            try await receiver.receive(until: deadline)
+        }
     },
     byteReceiver("queue.bytes.receiveInPlace", "a receiver of bytes that reads in place") { receiver, deadline in
         _ = try receiver.receive(until: deadline) { $0.byteCount }
@@ -129,7 +138,7 @@ let queueReceiveScenarios: [Scenario] = [
             }
         }
         try once()
-        try victim.step { try once() }
+        try victim.step(by: .cancelled) { try once() }
     },
 ]
 
@@ -150,7 +159,7 @@ private func waiting(_ form: Form) -> Scenario {
             }
         }
         try once()
-        try victim.step { try once() }
+        try victim.step(by: form) { try once() }
     }
 }
 

@@ -60,7 +60,7 @@ func killedSender<R: ReceivingEnd, S: SendingEnd>(
 }
 
 private func typedSender(
-    _ name: String, _ summary: String, count: UInt64 = 1,
+    _ name: String, _ summary: String, count: UInt64 = 1, form: Form = .blocking,
     _ operation: @escaping @Sendable (inout Sender<Numbered>, [Numbered], Deadline) throws -> Void
 ) -> Scenario {
     var scenario = killedSender(name, summary, TypedReceiving.self, TypedSending.self) { victim in
@@ -71,7 +71,7 @@ private func typedSender(
         }
         try once((0..<count).map { Numbered(sender.nextSequence + $0) })
         let messages = (0..<count).map { Numbered(sender.nextSequence + $0) }
-        try victim.step { try once(messages) }
+        try victim.step(by: form) { try once(messages) }
     }
     scenario.scribbled = { [victim = scenario.victim] in
         let receiver = try TypedReceiving($0.site)
@@ -82,7 +82,8 @@ private func typedSender(
 }
 
 private func byteSender(
-    _ name: String, _ summary: String, _ operation: @escaping @Sendable (inout ByteSender, UInt64, Deadline) throws -> Void
+    _ name: String, _ summary: String, form: Form = .blocking,
+    _ operation: @escaping @Sendable (inout ByteSender, UInt64, Deadline) throws -> Void
 ) -> Scenario {
     var scenario = killedSender(name, summary, ByteReceiving.self, ByteSending.self) { victim in
         let site = victim.site
@@ -94,7 +95,7 @@ private func byteSender(
             try site.sending(number, 1) { try operation(&sender, number, victim.deadline) }
         }
         try once()
-        try victim.step { try once() }
+        try victim.step(by: form) { try once() }
     }
     scenario.scribbled = { [victim = scenario.victim] in
         let receiver = try ByteReceiving($0.site)
@@ -106,8 +107,12 @@ private func byteSender(
 
 let queueSendScenarios: [Scenario] = [
     typedSender("queue.send", "a sender in send") { try $0.send($1[0], until: $2) },
-    typedSender("queue.send.async", "a sender in send by a task") { sender, messages, deadline in
-        try InterprocessExecutor.runHere { try await sender.send(messages[0], until: deadline) }
+    typedSender("queue.send.async", "a sender in send by a task", form: .suspending) { sender, messages, deadline in
+        try Form.suspending.call {
+            try sender.send(messages[0], until: deadline)
+        } _: {
+            try await sender.send(messages[0], until: deadline)
+        }
     },
     typedSender("queue.trySend", "a sender in trySend") { sender, messages, _ in try sender.trySend(messages[0]) },
     typedSender("queue.sendBatch", "a sender in send(contentsOf:)", count: 3) { try $0.send(contentsOf: $1.span, until: $2) },
@@ -118,9 +123,13 @@ let queueSendScenarios: [Scenario] = [
         let message = NumberedBytes.make(number)
         try unsafe sender.send(message.span.bytes, until: deadline)
     },
-    byteSender("queue.bytes.send.async", "a sender of bytes in send by a task") { sender, number, deadline in
+    byteSender("queue.bytes.send.async", "a sender of bytes in send by a task", form: .suspending) { sender, number, deadline in
         let message = NumberedBytes.make(number)
-        try InterprocessExecutor.runHere { try await sender.send(message, until: deadline) }
+        try Form.suspending.call {
+            try unsafe sender.send(message.span.bytes, until: deadline)
+        } _: {
+            try await sender.send(message, until: deadline)
+        }
     },
     byteSender("queue.bytes.publish", "a sender of bytes that writes in place") { sender, number, deadline in
         _ = try sender.publish(byteCount: NumberedBytes.size(number), until: deadline) { NumberedBytes.fill(&$0, number) }
@@ -180,9 +189,9 @@ private func waiting(_ form: Form) -> Scenario {
                 }
             }
             try sendInVain()
-            try victim.step { try sendInVain() }
+            try victim.step(by: form) { try sendInVain() }
         } else {
-            try victim.step { try site.sending(number, 1) { try send() } }
+            try victim.step(by: form) { try site.sending(number, 1) { try send() } }
         }
     }
 }

@@ -119,7 +119,7 @@ private func reading(_ form: Form) -> Scenario {
     ) { victim in
         let lock = try open(victim.site)
         try lock.read(form)
-        try victim.step { try lock.withReadLock(form) { value in try lock.withReadLock { _ in try value.check() } } }
+        try victim.step(by: form) { try lock.withReadLock(form) { value in try lock.withReadLock { _ in try value.check() } } }
     } third: {
         try third()($0)
     }
@@ -143,7 +143,7 @@ private func readWait(_ form: Form) -> Scenario {
     ) { victim in
         let lock = try open(victim.site)
         try unlessLate { try lock.read(form, until: .shortly) }
-        try victim.step { try lock.withReadLock(form) { try $0.check() } }
+        try victim.step(by: form) { try lock.withReadLock(form) { try $0.check() } }
     } third: {
         try third(isPatient: true)($0)
     }.with(sleepers: [sleeper(0, isWriting: true), sleeper(1, isWriting: false, form)]).lookingAgain(form)

@@ -159,7 +159,7 @@ private func attaching(
         })
     } victim: { victim in
         try victim.site.warmUp()
-        try operation(victim.site, Kept(), victim.step)
+        try operation(victim.site, Kept(), { try victim.step($0) })
     } third: { third in
         let segment = try Segment.open(name, in: third.site.directory)
         third.awaitKill()

@@ -124,7 +124,7 @@ private func wait(_ form: Form) -> Scenario {
         let semaphore = try open(victim.site)
         try semaphore.wait(form)
         try semaphore.signal()
-        try victim.step { try victim.site.doing { try semaphore.wait(form) } }
+        try victim.step(by: form) { try victim.site.doing { try semaphore.wait(form) } }
     } third: {
         try third($0)
     }
@@ -137,7 +137,7 @@ private func sleep(_ form: Form) -> Scenario {
     ) { victim in
         let semaphore = try open(victim.site)
         try unlessLate { try semaphore.wait(form, until: .shortly) }
-        try victim.step { try victim.site.doing { try semaphore.wait(form) } }
+        try victim.step(by: form) { try victim.site.doing { try semaphore.wait(form) } }
     } third: {
         try third($0)
     }.with(sleepers: [sleeper(0, form)])
@@ -150,7 +150,7 @@ private func giveUp(_ form: Form) -> Scenario {
     ) { victim in
         let semaphore = try open(victim.site)
         try form.givesUp { try semaphore.wait(form, until: form.briefly) }
-        try victim.step {
+        try victim.step(by: form) {
             victim.site.ledger[Mark.intent] = 1
             if try form.givesUp({ try semaphore.wait(form, until: form.soon) }) {
                 victim.site.ledger[Mark.done] = 1

@@ -3,6 +3,7 @@ import Interprocess
 
 /// A mutex by its asynchronous forms; who gives up is cancelled. Who is not to sleep (`.spin`) has the blocking forms.
 final class SuspendingMutex: ExclusiveLock {
+    static let form = Form.suspending
     private let mutex: SharedMutex<Halves>
     private let form: Form
     private init(_ mutex: SharedMutex<Halves>, _ form: Form) { (self.mutex, self.form) = (mutex, form) }
@@ -53,6 +54,7 @@ final class SuspendingMutex: ExclusiveLock {
 
 /// A reader-writer lock by its asynchronous forms, as ``SuspendingMutex``.
 final class SuspendingReadWriteLock: ExclusiveLock {
+    static let form = Form.suspending
     private let lock: SharedReadWriteLock<Halves>
     private let form: Form
     private init(_ lock: SharedReadWriteLock<Halves>, _ form: Form) { (self.lock, self.form) = (lock, form) }
