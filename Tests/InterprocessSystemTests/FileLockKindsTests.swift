@@ -231,7 +231,8 @@ struct FileLockKindsTests {
     func bodies(_ kind: FileLock.Kind) async throws {
         let peer = try await file.peer()
         #expect(try await peer.ask("try", kind) == "true")
-        let lock = kind.lock(try file.open())
+        let own = try file.open()
+        let lock = kind.lock(own)
         let task = Task { try await lock.withLock { 5 } }
         task.cancel()
         await #expect(throws: FileLockError.cancelled) { try await task.value }
