@@ -133,9 +133,9 @@ extension LabRun.State {
     ) {
         let all = trace.successors(
             of: deviations, preemptions: settings.preemptions, mayKill: run.mayKill(outcomes[job.outcome].scenario))
-        let chosen = all.prefix(max(0, settings.orders - outcomes[job.outcome].planned))
+        let chosen = all.prefix(max(0, settings.orders - (outcomes[job.outcome].planned ?? 0)))
         if chosen.count < all.count { outcomes[job.outcome].isCut = true }
-        outcomes[job.outcome].planned += chosen.count
+        outcomes[job.outcome].planned = (outcomes[job.outcome].planned ?? 0) + chosen.count
         jobs += chosen.map { LabRun.Job(outcome: job.outcome, point: Point(.order($0)), nanoseconds: time) }
         nanosecondsLeft += time * UInt64(chosen.count)
     }

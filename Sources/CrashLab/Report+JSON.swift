@@ -6,7 +6,8 @@ extension Report {
                 ("scenario", Self.string(outcome.scenario)), ("mode", Self.string(outcome.mode.rawValue)),
                 ("unit", Self.string(outcome.mode.unit)), ("length", outcome.length.map { "\($0.instructions)" } ?? "null"),
                 ("changes", outcome.length.map { "\($0.changes)" } ?? "null"), ("points", "\(outcome.count)"),
-                ("planned", "\(outcome.planned)"), ("complete", outcome.isPartial ? "false" : "true"),
+                ("planned", outcome.planned.map { "\($0)" } ?? "null"), ("notReached", "\(outcome.void)"),
+                ("complete", outcome.isPartial ? "false" : "true"),
                 ("failed", "\(outcome.failureCount)"), ("seed", "\(seed)"), ("seconds", Self.seconds(outcome.nanoseconds / 1_000_000)),
                 ("failures", Self.array(outcome.failures.map { self.failure(outcome, $0) })),
             ])

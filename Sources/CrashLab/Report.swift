@@ -54,7 +54,7 @@ struct Report {
         return padded(outcome.scenario, width) + "  " + padded(outcome.mode.rawValue, 9)
             + number(outcome.length.map { "\($0.instructions)" } ?? "-", 9) + number(outcome.length.map { "\($0.changes)" } ?? "-", 8)
             + number("\(outcome.count)", 8) + number("\(outcome.failureCount)", 7) + number("\(rate)", 7)
-            + (outcome.isCut ? "  of more" : "")
+            + (outcome.isCut ? "  of more" : "") + (outcome.void > 0 ? "  \(outcome.void) not reached" : "")
     }
 
     private func number(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }

@@ -74,7 +74,13 @@ public final class Victim {
             return finish()
         }
         if isFaulted { return try stepFaulted(&plan, body) }
-        if isScheduled { try shareMappings() } else { watchSegments() }
+        if isScheduled {
+            try shareMappings()
+        } else {
+            watchSegments()
+            // It is to fall asleep, however slowly it comes to that; then it is roused.
+            NextCall.looksAgain(afterMilliseconds: 3_600_000)
+        }
         if scenario.stepsKeeper {
             let keeper = try keeperThread()
             try Self.begun(unsafe cl_step_expect(&plan, report, Int32(bitPattern: keeper.thread), keeper.stack))
@@ -93,6 +99,9 @@ public final class Victim {
         }
         do {
             try body()
+            if inTask {
+                try Violation.unless(unsafe Self.pending == nil, "no task of the operation has begun to be stepped: it is not asynchronous")
+            }
         } catch {
             if !scenario.stepsKeeper { cl_step_end() }
             // Nothing that an operation may say about overwritten bytes is wrong, as long as it says something.

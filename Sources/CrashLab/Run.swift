@@ -46,7 +46,8 @@ struct Outcome: Sendable {
     let scenario: String
     let mode: Mode
     var length: Length?
-    var planned = 0
+    /// Nil: the time was up before.
+    var planned: Int?
     var tried = 0
     /// Of those tried: where there was nothing to be done.
     var void = 0
@@ -60,7 +61,7 @@ struct Outcome: Sendable {
     /// How many there were of what the mode is about.
     var count: Int { tried - void }
     /// Not everything that was planned was tried: the time was up, or enough had failed.
-    var isPartial: Bool { tried < planned || isCut }
+    var isPartial: Bool { planned.map { tried < $0 } ?? true || isCut }
 
     struct Failure: Sendable {
         let point: Point

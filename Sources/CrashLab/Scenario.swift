@@ -26,8 +26,6 @@ public struct Scenario: Sendable {
     public var stepsIntoCalls: Bool
     /// Whether the victim's operation is a wait, in which it is killed asleep.
     public var victimWaits: Bool
-    /// Whether the victim looks again so often while it waits that it is never asleep while it is stepped: what it was to sleep for has passed by then. It is roused after a while.
-    public var looksAgain = false
     /// Whether the operation makes no sense without the sleepers.
     public var needsSleepers: Bool
     /// Makes the shared state, and stays through the kills of many victims.

@@ -201,12 +201,11 @@ extension Stage {
     /// Whether the victim has stopped at its point; if not, it has died at its end.
     private func stops(_ victim: Child) throws -> Bool {
         let limit = deadline
-        var next = Self.nextRousing
         while true {
             if board.reportState(Self.victimIndex).loadAcquire() == UInt32(CL_STOPPED) { return true }
             if victim.ending() != nil { return false }
             guard MonotonicInstant.now < limit || victim.isStarved else { throw Hang("the victim: \(victim.activity)") }
-            try rouseIfAsleep(victim, &next)
+            try rouseIfAsleep(victim)
             _ = unsafe try? Futex.wait(
                 board.reportState(Self.victimIndex).rawAddress, while: UInt32(CL_RUNNING), until: .now.advanced(by: .milliseconds(5)))
         }
@@ -215,11 +214,10 @@ extension Stage {
     /// The victim kills itself in any case, however late; one that waits before its point is roused.
     private func awaitDeath(_ victim: Child) throws {
         let limit = deadline
-        var next = Self.nextRousing
         var status: Int32?
         repeat {
             status = victim.awaitEnding(until: min(limit, scenario.victimWaits ? .now.advanced(by: .milliseconds(5)) : limit))
-            if status == nil { try rouseIfAsleep(victim, &next) }
+            if status == nil { try rouseIfAsleep(victim) }
         } while status == nil && (MonotonicInstant.now < limit || victim.isStarved)
         guard let status else { throw Hang("the victim: \(victim.activity)") }
         if status != 128 + Signal.kill {
@@ -228,12 +226,8 @@ extension Stage {
         if board.reportState(Self.victimIndex).loadAcquire() == UInt32(CL_ENDLESS) { throw Hang("the victim's operation does not end") }
     }
 
-    /// When one is roused that looks again and again (``Scenario/looksAgain``).
-    private static var nextRousing: MonotonicInstant { .now.advanced(by: .milliseconds(250)) }
-
-    private func rouseIfAsleep(_ victim: Child, _ next: inout MonotonicInstant) throws {
-        guard scenario.victimWaits, victim.actor.reached == .ready, victim.isAsleep || scenario.looksAgain && next <= .now else { return }
-        next = Self.nextRousing
+    private func rouseIfAsleep(_ victim: Child) throws {
+        guard scenario.victimWaits, victim.actor.reached == .ready, victim.isAsleep else { return }
         let state = board.reportState(Self.victimIndex)
         guard state.loadAcquire() != UInt32(CL_STOPPED) else { return }
         try rouse(until: { state.loadAcquire() == UInt32(CL_STOPPED) })

@@ -179,7 +179,7 @@ private func sleep(_ form: Form) -> Scenario {
         try victim.step { try victim.site.doing { _ = try barrier.come(form) } }
     } third: {
         try third($0)
-    }.lookingAgain(form)
+    }
 }
 
 /// It has come for a moment, and takes that back.

@@ -70,6 +70,11 @@ enum Form: String, Sendable {
     }
 }
 
+extension Deadline {
+    /// The same for a call of a task: where there is one, it begins there.
+    var ofTask: Deadline { self == .never ? .never : Form.scribbled }
+}
+
 extension Victim {
     /// Steps through the one call in this form that `body` makes.
     func step(by form: Form, _ body: () throws -> Void) throws { try step(inTask: form != .blocking, body) }

@@ -40,10 +40,25 @@ let handoffScenarios: [Scenario] = [
     } third: { third in
         third.awaitKill()
     },
-    both(.blocking), both(.suspending), giveUp, rejoin,
+    waiting(.blocking), waiting(.suspending), both(.blocking), both(.suspending), giveUp, rejoin,
     storm("handoff.storm", "a parent and a child that are killed at random, and meet anew", .blocking),
     storm("handoff.storm.async", "the same, with the child in a task", .suspending),
 ]
+
+/// Its partner keeps the turn until it is seen asleep.
+private func waiting(_ form: Form) -> Scenario {
+    killed("handoff.sleep" + form.rawValue, "a child that sleeps until it gets the turn", .child, victimWaits: true) { victim in
+        var handoff = try meet(victim.site, .child)
+        for _ in 0..<KeptTurn.answered { try handoff.giveAndTake(victim.site, form) }
+        try victim.step(by: form) { try handoff.giveAndTake(victim.site, form) }
+    }
+}
+
+/// A partner that keeps the turn after so many, until somebody says that it may go on.
+private enum KeptTurn {
+    static let answered = 2
+    static func mayGoOn(_ site: Site) -> Bool { site.ledger[Mark.given] > 0 }
+}
 
 private func both(_ form: Form) -> Scenario {
     inOneProcess("handoff.both" + form.rawValue, "both sides in one process, through a turn each way and the end") {
@@ -137,7 +152,7 @@ extension Handoff {
 /// victim and its partner must have arrived.
 func meetingAgain(
     _ site: Site, _ role: HandoffRole, _ sent: String, _ taken: String, partner body: @escaping @Sendable () throws -> Void,
-    meet: @escaping () throws -> Handoff, again: @escaping (inout Handoff) throws -> Void
+    rouse: (() throws -> Void)? = nil, meet: @escaping () throws -> Handoff, again: @escaping (inout Handoff) throws -> Void
 ) throws -> Survivor {
     let partner = OtherSide()
     try startServiceThread(named: "partner") { partner.run(body) }
@@ -151,10 +166,11 @@ func meetingAgain(
         let counts = (sent: site.ledger[Mark.sent], taken: site.ledger[Mark.taken])
         try Violation.unless(counts.taken >= counts.sent, "\(counts.sent) \(sent), and \(counts.taken) \(taken)")
     }
-    func begin() { for mark in [Mark.sent, Mark.sendIntent, Mark.taken] { site.ledger[mark] = 0 } }
+    func begin() { for mark in [Mark.sent, Mark.sendIntent, Mark.taken, Mark.given] { site.ledger[mark] = 0 } }
     return Survivor(
-        prepare: { begin() },
+        prepare: { begin() }, rouse: rouse,
         goOn: {
+            try rouse?()
             try awaitEnd()
             begin()
             // The same partner goes on with the next one.
@@ -167,12 +183,13 @@ func meetingAgain(
 
 /// A scenario in which one side is the victim, and the other a thread of the survivor's that sleeps until it gets the turn, and meets the next one
 /// when it has been told of an end.
-private func killed(_ name: String, _ summary: String, _ role: HandoffRole, _ victim: @escaping @Sendable (Victim) throws -> Void)
-    -> Scenario
-{
-    Scenario(name, summary, segments: ["h"]) { site in
+private func killed(
+    _ name: String, _ summary: String, _ role: HandoffRole, victimWaits: Bool = false, _ victim: @escaping @Sendable (Victim) throws -> Void
+) -> Scenario {
+    Scenario(name, summary, segments: ["h"], victimWaits: victimWaits) { site in
         try meetingAgain(
-            site, role, "turns were given", "had", partner: { try playPartner(site, role.other) }, meet: { try meet(site, role) }
+            site, role, "turns were given", "had", partner: { try playPartner(site, role.other, isSlow: victimWaits) },
+            rouse: victimWaits ? { site.ledger[Mark.given] = 1 } : nil, meet: { try meet(site, role) }
         ) {
             try $0.giveAndTake(site)
             try $0.giveAndTake(site)
@@ -194,7 +211,7 @@ private func killed(_ name: String, _ summary: String, _ role: HandoffRole, _ vi
 }
 
 /// Gives each number back that comes, which must be the next one; after an end, the same with whoever comes then.
-private func playPartner(_ site: Site, _ role: HandoffRole) throws {
+private func playPartner(_ site: Site, _ role: HandoffRole, isSlow: Bool) throws {
     let ledger = site.ledger
     while true {
         var handoff: Handoff
@@ -210,6 +227,7 @@ private func playPartner(_ site: Site, _ role: HandoffRole) throws {
                 number == ledger[Mark.taken] + 1 && number <= ledger[Mark.sendIntent],
                 "the turn came with \(number) after \(ledger[Mark.taken]), and \(ledger[Mark.sendIntent]) was the last to be given")
             ledger[Mark.taken] = number
+            if isSlow, number > KeptTurn.answered { hold { KeptTurn.mayGoOn(site) } }
             value = try handoff.yield(number)
         }
         try Violation.unless(handoff.end != nil, "no end was told")

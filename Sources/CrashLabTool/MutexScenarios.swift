@@ -4,7 +4,7 @@ import Interprocess
 /// A lock whose holder, or whoever waits for it, is killed.
 let mutexScenarios: [Scenario] =
     lockScenarios("mutex", "m", SharedMutex<Halves>.self)
-    + suspendingLockScenarios("mutex.async", "m", SuspendingMutex.self, looksAgain: false)
+    + suspendingLockScenarios("mutex.async", "m", SuspendingMutex.self)
     + [opening, closing, storm]
     + Scenario.schedules(
         "mutex.schedule", "two that take a lock twice and one that waits for it for a moment", ["m"],

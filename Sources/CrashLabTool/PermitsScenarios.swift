@@ -136,7 +136,7 @@ private func sleep(_ form: Form) -> Scenario {
         try victim.step(by: form) { kept.value = try permits.acquire(form, 2) }
     } third: {
         try third($0)
-    }.with(sleepers: [sleeper(0, 2, form), sleeper(1, 1)]).lookingAgain(form)
+    }.with(sleepers: [sleeper(0, 2, form), sleeper(1, 1)])
 }
 
 private func giveUp(_ form: Form) -> Scenario {

@@ -86,7 +86,7 @@ let queueReceiveScenarios: [Scenario] = [
         _ = try Form.suspending.call {
             try receiver.receive(until: deadline)
         } _: {
-            try await receiver.receive(until: deadline)
+            try await receiver.receive(until: deadline.ofTask)
         }
     },
     typedReceiver("queue.tryReceive", "a receiver in tryReceive") { receiver, _ in _ = try receiver.tryReceive() },
@@ -99,7 +99,7 @@ let queueReceiveScenarios: [Scenario] = [
         _ = try Form.suspending.call {
             try receiver.receive(until: deadline)
         } _: {
-            try await receiver.receive(until: deadline)
+            try await receiver.receive(until: deadline.ofTask)
         }
     },
     byteReceiver("queue.bytes.receiveInPlace", "a receiver of bytes that reads in place") { receiver, deadline in

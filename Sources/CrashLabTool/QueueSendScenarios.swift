@@ -111,7 +111,7 @@ let queueSendScenarios: [Scenario] = [
         try Form.suspending.call {
             try sender.send(messages[0], until: deadline)
         } _: {
-            try await sender.send(messages[0], until: deadline)
+            try await sender.send(messages[0], until: deadline.ofTask)
         }
     },
     typedSender("queue.trySend", "a sender in trySend") { sender, messages, _ in try sender.trySend(messages[0]) },
@@ -128,7 +128,7 @@ let queueSendScenarios: [Scenario] = [
         try Form.suspending.call {
             try unsafe sender.send(message.span.bytes, until: deadline)
         } _: {
-            try await sender.send(message, until: deadline)
+            try await sender.send(message, until: deadline.ofTask)
         }
     },
     byteSender("queue.bytes.publish", "a sender of bytes that writes in place") { sender, number, deadline in

@@ -3,7 +3,7 @@ import Interprocess
 
 /// A lock that many read under, or one writes, one of them killed.
 let readWriteLockScenarios: [Scenario] =
-    lockScenarios("rw", "l", Lock.self) + suspendingLockScenarios("rw.async", "l", SuspendingReadWriteLock.self, looksAgain: true)
+    lockScenarios("rw", "l", Lock.self) + suspendingLockScenarios("rw.async", "l", SuspendingReadWriteLock.self)
     + [reading(.blocking), reading(.suspending), readRelease, readWait(.blocking), readWait(.suspending), writeBehindReader, storm]
     + Scenario.schedules(
         "rw.schedule", "one that reads twice, and two that write", ["l"],
@@ -146,7 +146,7 @@ private func readWait(_ form: Form) -> Scenario {
         try victim.step(by: form) { try lock.withReadLock(form) { try $0.check() } }
     } third: {
         try third(isPatient: true)($0)
-    }.with(sleepers: [sleeper(0, isWriting: true), sleeper(1, isWriting: false, form)]).lookingAgain(form)
+    }.with(sleepers: [sleeper(0, isWriting: true), sleeper(1, isWriting: false, form)])
 }
 
 private let writeBehindReader = Scenario(

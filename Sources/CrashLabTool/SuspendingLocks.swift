@@ -105,6 +105,6 @@ final class SuspendingReadWriteLock: ExclusiveLock {
 }
 
 /// Those of ``lockScenarios(_:_:_:)`` in which something is called that may have to wait.
-func suspendingLockScenarios<L: ExclusiveLock>(_ prefix: String, _ name: ObjectName, _ type: L.Type, looksAgain: Bool) -> [Scenario] {
-    lockScenarios(prefix, name, type).filter { $0.name != prefix + ".unlock" }.map { looksAgain ? $0.lookingAgain(.suspending) : $0 }
+func suspendingLockScenarios<L: ExclusiveLock>(_ prefix: String, _ name: ObjectName, _ type: L.Type) -> [Scenario] {
+    lockScenarios(prefix, name, type).filter { $0.name != prefix + ".unlock" }
 }

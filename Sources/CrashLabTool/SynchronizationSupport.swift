@@ -135,13 +135,6 @@ extension Scenario {
         return scenario
     }
 
-    /// See ``Scenario/looksAgain``: permits, reader-writer locks and barriers have the next, who looks again after 50 ms.
-    func lookingAgain(_ form: Form) -> Scenario {
-        var scenario = self
-        scenario.looksAgain = form == .suspending
-        return scenario
-    }
-
     func with(excluded: Set<Mode>) -> Scenario {
         var scenario = self
         scenario.excluded = excluded

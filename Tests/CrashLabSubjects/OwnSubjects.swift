@@ -1,5 +1,6 @@
 import CCrashLabSubjects
 import CrashLab
+import Interprocess
 
 /// Made wrong on purpose, each beside one made right.
 let ownSubjects: [Scenario] = [
@@ -18,6 +19,12 @@ let ownSubjects: [Scenario] = [
     },
     publish("publish.flagFirst", "a message that is announced before it is written", isWrong: true),
     publish("publish.flagLast", "a message that is announced when it is written", isWrong: false),
+    publish("publish.flagFirst.async", "the same in a task that was resumed, announced before", isWrong: true, inTask: true),
+    publish("publish.flagLast.async", "the same, announced when it is written", isWrong: false, inTask: true),
+    Scenario("publish.notAsync", "a task's operation that is none", segments: ["page"], survivor: { _ in Survivor(goOn: {}) }) { victim in
+        let page = SharedPage(victim.site)
+        try victim.step(inTask: true) { unsafe subject_publish(page.address, 1, 0) }
+    },
     waking("waker.clearsFlag", "a waker that clears the sleeper's flag", isWrong: true),
     waking("waker.keepsFlag", "a waker that leaves the flag to the sleeper", isWrong: false),
     farAway,
@@ -34,7 +41,7 @@ private let farAway = Scenario("far.away", "a count far, that is told to whoever
     try victim.step { unsafe subject_go_far(page.address, 2000) }
 }
 
-private func publish(_ name: String, _ summary: String, isWrong: Bool) -> Scenario {
+private func publish(_ name: String, _ summary: String, isWrong: Bool, inTask: Bool = false) -> Scenario {
     Scenario(name, summary, segments: ["page"]) { site in
         let page = SharedPage(site)
         return Survivor(goOn: {
@@ -45,7 +52,17 @@ private func publish(_ name: String, _ summary: String, isWrong: Bool) -> Scenar
         let page = SharedPage(victim.site)
         let number = unsafe subject_published(page.address) + 1
         unsafe subject_publish(page.address, number, 0)
-        try victim.step { unsafe subject_publish(page.address, number + 1, isWrong ? 1 : 0) }
+        guard inTask else { return try victim.step { unsafe subject_publish(page.address, number + 1, isWrong ? 1 : 0) } }
+        func publish(_ number: UInt64) throws {
+            try InterprocessExecutor.runHere {
+                try Victim.beginSteps()
+                await Task.yield()
+                unsafe subject_publish(page.address, number, isWrong ? 1 : 0)
+                Victim.endSteps()
+            }
+        }
+        try publish(number + 1)
+        try victim.step(inTask: true) { try publish(number + 2) }
     }
 }
 

@@ -7,7 +7,9 @@ import Testing
             "what is wrong is found, at a place that is told, and again by the line that is printed",
             arguments: [
                 ("glibc.robustMutex", "contended", "the sleeper: HANG"), ("lock.ownerless", "kill", "to go on: HANG"),
-                ("publish.flagFirst", "kill", "is announced and not there"), ("waker.clearsFlag", "contended", "the sleeper: HANG"),
+                ("publish.flagFirst", "kill", "is announced and not there"),
+                ("publish.flagFirst.async", "kill", "is announced and not there"), ("publish.notAsync", "kill", "it is not asynchronous"),
+                ("waker.clearsFlag", "contended", "the sleeper: HANG"),
                 ("add.inTwoSteps", "schedule", "the sum is"), ("sleep.blindly", "schedule", "nobody can go on"),
                 ("add.inTwoSteps", "orders", "the sum is"), ("sleep.blindly", "orders", "nobody can go on"),
                 ("lease.ofTheSlow", "pause", "the sum is"), ("life.ofThread", "leave", "its death was told"),
@@ -54,7 +56,8 @@ import Testing
         @Test(
             "nothing is found in what is right",
             arguments: [
-                "publish.flagLast", "waker.keepsFlag", "add.atOnce", "sleep.afterLook", "lease.ofTheDead", "lock.ofProcess", "wait.again",
+                "publish.flagLast", "publish.flagLast.async", "waker.keepsFlag", "add.atOnce", "sleep.afterLook", "lease.ofTheDead",
+                "lock.ofProcess", "wait.again",
                 "fail.unlocked", "sleep.forTheLate",
             ])
         func nothing(scenario: String) async throws {

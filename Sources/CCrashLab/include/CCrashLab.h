@@ -52,7 +52,7 @@ static inline const cl_moment *cl_moments(const cl_record *record) { return reco
 typedef struct cl_plan {
   int64_t instruction, change, after;
   int32_t deed;
-  // A call of code outside of the program (the runtime, the C library) is two instructions: its beginning and its return.
+  // A call of code outside of the program (the runtime, the C library) is two instructions: its beginning and its return. One that runs pieces of tasks is passed through instead: its beginning, and what of the program it calls.
   int32_t over_calls;
   // For CL_SCRIBBLE: which of CL_PATTERNS, and the seed of what is random in it. For CL_FORK: what the child does. For CL_FAULT: which of the errors that the call may have.
   int32_t pattern;

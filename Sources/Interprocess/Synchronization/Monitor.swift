@@ -1,4 +1,5 @@
 import InterprocessSystem
+import Synchronization
 
 /// Several words that change together: what each peer holds stands in a word of its own, and is the truth; sums and turns are changed under a lock, and
 /// made anew from the truth after a death.
@@ -109,7 +110,7 @@ final class Monitor: Sendable {
         // Those who hold it may take turns so that it never becomes free, and nobody is woken: then this call has to become the next by itself.
         if monitorCall.mayBeNext, !monitorCall.isNext, isNobodyNext { sleepWords.lookAgain = call.endOfPatience }
         // All others stand back for the next: it must not depend on the wake-up of one that was stopped before it.
-        if monitorCall.isNext { sleepWords.lookAgain = .now.advanced(by: .milliseconds(50)) }
+        if monitorCall.isNext { sleepWords.lookAgain = .now.advanced(by: .milliseconds(NextCall.pause)) }
         return .sleep(sleepWords)
     }
 
@@ -271,4 +272,15 @@ final class Monitor: Sendable {
         words.deathsSeen.storeRelease(deaths)
         unsafe Futex.wake(words.changes.rawAddress)
     }
+}
+
+/// The call that is next at permits, a reader-writer lock or a shared variable.
+package enum NextCall {
+    private static let milliseconds = Atomic<Int64>(50)
+
+    /// After how many milliseconds it looks again, although nobody has woken it.
+    static var pause: Int64 { milliseconds.load(ordering: .relaxed) }
+
+    /// For the crash lab, in this process and those that it forks: one that is stepped takes longer than that to fall asleep.
+    package static func looksAgain(afterMilliseconds pause: Int64) { milliseconds.store(pause, ordering: .relaxed) }
 }
