@@ -76,7 +76,10 @@ import Testing
             "H2 H4 H5 H6 H8 H9 L3 a side of a handoff killed after any change of the shared bytes: the other is told at once, no turn is lost or had twice, and a third is kept out",
             arguments: [
                 ["handoff.parent", "handoff.child", "handoff.close", "handoff.rejoin", "handoff.parent.async"],
-                ["handoff.child.async", "handoff.give-up.cancel", "handoff.call", "handoff.serve", "handoff.serve.async"],
+                [
+                    "handoff.child.async", "handoff.sleep.async", "handoff.give-up.cancel", "handoff.call", "handoff.serve",
+                    "handoff.serve.async",
+                ],
             ])
         func handoffs(scenarios: [String]) async throws {
             try await holds(scenarios + ["--mode", "kill", "--every", "20000"])
