@@ -51,14 +51,14 @@ private final class Pair: Sendable {
 
     /// Puts one there, and tells one.
     func give(all: Bool = false, _ count: UInt64 = 1) throws {
-        try change { $0.put += count }
+        try change { $0.put &+= count }  // Bytes of the segment: they may be scribbled over.
         if all { try condition.notifyAll() } else { try condition.notifyOne() }
     }
 
     /// Waits for one; or until somebody has died, if `isSatisfiedByDeath`.
     func take(_ form: Form = .blocking, until deadline: @autoclosure () -> Deadline = .never, isSatisfiedByDeath: Bool = false) throws {
         func isReady(_ stock: Stock) -> Bool { stock.put > stock.taken || isSatisfiedByDeath && condition.segment.deathCount > 0 }
-        func body(_ stock: inout Stock) { if stock.put > stock.taken { stock.taken += 1 } }
+        func body(_ stock: inout Stock) { if stock.put > stock.taken { stock.taken &+= 1 } }
         try repairing {
             try form.call {
                 try mutex.withLock(when: isReady, on: condition, until: deadline(), body)
@@ -177,7 +177,7 @@ private func giveUp(_ form: Form) -> Scenario {
     } third: { third in
         let pair = try Pair(third.site)
         do {
-            try unlessLate { try pair.mutex.withLock(until: .shortly) { $0.put += 1 } }
+            try unlessLate { try pair.mutex.withLock(until: .shortly) { $0.put &+= 1 } }
         } catch LockError.inconsistent {}
         try pair.condition.notifyOne()
         third.awaitKill()
