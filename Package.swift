@@ -10,6 +10,16 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+extension Target {
+    /// An example in Examples/`path`, which uses `library` and what of InterprocessSystem and SystemPackage it shows.
+    static func example(_ name: String, _ path: String, of library: Target.Dependency = "Interprocess") -> Target {
+        .executableTarget(
+            name: name,
+            dependencies: [library, "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Examples/\(path)", swiftSettings: strict)
+    }
+}
+
 let package = Package(
     name: "swift-interprocess",
     products: [
@@ -75,23 +85,13 @@ let package = Package(
             dependencies: ["CrashLab", "Interprocess", "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
             path: "Sources/CrashLabTool", swiftSettings: strict),
         // Examples, each two small programs, or one with two parts.
-        .executableTarget(name: "FirstSender", dependencies: ["Interprocess"], path: "Examples/01-Queue/Sender", swiftSettings: strict),
-        .executableTarget(name: "FirstReceiver", dependencies: ["Interprocess"], path: "Examples/01-Queue/Receiver", swiftSettings: strict),
-        .executableTarget(
-            name: "PassDescriptor", dependencies: ["InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
-            path: "Examples/02-PassDescriptor", swiftSettings: strict),
-        .executableTarget(
-            name: "DriveTerminal", dependencies: ["InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
-            path: "Examples/03-Terminal", swiftSettings: strict),
-        .executableTarget(
-            name: "Visits", dependencies: ["InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
-            path: "Examples/05-MappedFile", swiftSettings: strict),
-        .executableTarget(
-            name: "Undo", dependencies: ["InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
-            path: "Examples/04-Undo", swiftSettings: strict),
-        .executableTarget(
-            name: "Datagrams", dependencies: ["InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
-            path: "Examples/06-Datagrams", swiftSettings: strict),
+        .example("FirstSender", "01-Queue/Sender"), .example("FirstReceiver", "01-Queue/Receiver"),
+        .example("PassDescriptor", "02-PassDescriptor", of: "InterprocessSystem"),
+        .example("DriveTerminal", "03-Terminal", of: "InterprocessSystem"), .example("Undo", "04-Undo", of: "InterprocessSystem"),
+        .example("Visits", "05-MappedFile", of: "InterprocessSystem"), .example("Datagrams", "06-Datagrams", of: "InterprocessSystem"),
+        .example("Counter", "07-Counter"), .example("Ledger", "08-Ledger"), .example("Frames", "09-Frames"),
+        .example("Weather", "10-Weather"), .example("Factors", "11-Factors"), .example("Pool", "12-Pool"),
+        .example("Guess", "13-Guess"), .example("Scores", "14-Scores"),
         // What tests need of C: fork, mount.
         .target(name: "CTestSystem", path: "Tests/CTestSystem"),
         // What tests share: directories of their own, watchdogs, processes to start and kill.
