@@ -2,7 +2,17 @@ import CrashLab
 import Interprocess
 
 /// A fan-in queue, of which a sender or the receiver is killed.
-let fanInScenarios: [Scenario] = [send, waking, sendFull, join, receive, sleep] + fanInConcurrentScenarios
+let fanInScenarios: [Scenario] =
+    [
+        send,
+        killedSender("fanin.send.async", "a sender in send by a task") { victim in
+            var sender = try openFanInSender(victim.site)
+            try sender.send(Numbered(1))
+            try victim.step(by: .suspending) { try sendIn(victim.site, &sender, 7, .suspending) }
+        },
+        waking(.blocking), waking(.suspending), sendFull(.blocking), sendFull(.suspending), sendFullCancelled, join, receive(.blocking),
+        receive(.suspending).with(scribbled: { try receiveInTasks($0) }), sleep(.blocking), sleep(.suspending), receiveCancelled,
+    ] + fanInConcurrentScenarios
 
 let fanInLanes = 3
 
@@ -31,18 +41,35 @@ final class FanInEnd {
     func begin() { (deaths, ends) = (0, 0) }
 
     /// The number of the next message; nil if it was told of something else, or the deadline passed.
-    func receive(until deadline: Deadline) throws -> UInt64? {
+    func receive(_ form: Form = .blocking, until deadline: @autoclosure () -> Deadline) throws -> UInt64? {
         do {
-            guard let message = try end.receive(until: deadline) else {
-                ends += 1
-                return nil
+            let message = try form.call {
+                try end.receive(until: deadline())
+            } _: {
+                try await end.receive(until: deadline())
             }
-            try Violation.unless(message.isWhole(message.number), "message \(message.number) is torn")
-            return message.number
+            return try told(message)
         } catch ReceiveError.peerDied {
             deaths += 1
             return nil
         } catch ReceiveError.deadline { return nil }
+    }
+
+    /// As ``receive(_:until:)`` in a task that runs already.
+    func receiveInTask() async throws -> UInt64? {
+        do { return try told(await end.receive()) } catch ReceiveError.peerDied {
+            deaths += 1
+            return nil
+        }
+    }
+
+    private func told(_ message: Numbered?) throws -> UInt64? {
+        guard let message else {
+            ends += 1
+            return nil
+        }
+        try Violation.unless(message.isWhole(message.number), "message \(message.number) is torn")
+        return message.number
     }
 
     /// Everything that is there.
@@ -70,8 +97,30 @@ final class FanInEnd {
     }
 }
 
-private func sendIn(_ site: Site, _ sender: inout Sender<Numbered>, _ number: UInt64) throws {
-    try site.doing { try sender.send(Numbered(number)) }
+private func sendIn(_ site: Site, _ sender: inout Sender<Numbered>, _ number: UInt64, _ form: Form = .blocking) throws {
+    try site.doing { try sendBy(form, Numbered(number), &sender) }
+}
+
+private func sendBy(
+    _ form: Form, _ message: Numbered, _ sender: inout Sender<Numbered>, until deadline: @autoclosure () -> Deadline = .never
+) throws {
+    try form.call {
+        try sender.send(message, until: deadline())
+    } _: {
+        try await sender.send(message, until: deadline())
+    }
+}
+
+private func receiveInTasks(_ victim: Victim) throws {
+    let receiver = try FanInEnd(victim.site)
+    var sender = try openFanInSender(victim.site)
+    func all() {
+        for number in 0..<24 as Range<UInt64> { try? sendBy(.suspending, Numbered(number), &sender, until: Form.scribbled) }
+        for _ in 0..<24 { _ = try? receiver.receive(.suspending, until: Form.scribbled) }
+        _ = try? receiver.receive(.cancelled, until: Form.scribbled)
+    }
+    all()
+    try victim.step { all() }
 }
 
 /// What must hold when a sender was killed.
@@ -138,11 +187,32 @@ private let send = {
     return scenario
 }()
 
-private let sendFull = killedSender("fanin.send.full", "a sender that waits for room", victimWaits: true) { victim in
+private func sendFull(_ form: Form) -> Scenario {
+    killedSender("fanin.send.full" + form.rawValue, "a sender that waits for room", victimWaits: true) { victim in
+        var sender = try openFanInSender(victim.site)
+        while (try? sender.trySend(Numbered(1))) != nil {}
+        try unlessLate { try sendBy(form, Numbered(1), &sender, until: .shortly) }
+        try victim.step(by: form) { try sendIn(victim.site, &sender, 7, form) }
+    }
+}
+
+private let sendFullCancelled = killedSender(
+    "fanin.send.full.cancel", "a sender that waits for room, and whose task is cancelled"
+) { victim in
     var sender = try openFanInSender(victim.site)
     while (try? sender.trySend(Numbered(1))) != nil {}
-    _ = try? sender.send(Numbered(1), until: .shortly)
-    try victim.step { try sendIn(victim.site, &sender, 7) }
+    func once() throws {
+        let site = victim.site
+        site.ledger[Mark.intent] += 1
+        // There may be room since this process stood still.
+        if try Form.cancelled.givesUp({ try sendBy(.cancelled, Numbered(7), &sender) }) {
+            site.ledger[Mark.done] += 1
+        } else {
+            site.undone()
+        }
+    }
+    try once()
+    try victim.step(by: .cancelled) { try once() }
 }
 
 private let join = killedSender("fanin.join", "a sender that joins and closes", mayHaveClosed: true) { victim in
@@ -155,30 +225,33 @@ private let join = killedSender("fanin.join", "a sender that joins and closes", 
 }
 
 /// The receiver sleeps while the victim sends.
-private let waking = Scenario(
-    "fanin.send.waking", "a sender whose receiver sleeps", segments: ["q"], needsSleepers: true,
-    survivor: { site in
-        let kept = Holder(try openFanInSender(site))
-        return Survivor(
-            prepare: { site.begin() },
-            goOn: {
-                // It is told of the message, or of the death.
-                site.awaitSleepers()
-                try (kept.value?.segment).map { try $0.awaitPeers(1) }
-                let receiver = try FanInEnd(site)
-                let found = try receiver.drain().filter { $0 == 7 }.count + Int(site.ledger[Mark.given])
-                try Violation.unless(site.count().contains(found), "message 7 was received \(found) times, sent \(site.count())")
-            })
-    }
-) { victim in
-    var sender = try openFanInSender(victim.site)
-    try victim.step { try sendIn(victim.site, &sender, 7) }
-}.with(sleepers: [
-    { process in
-        let receiver = try FanInEnd(process.site)
-        try process.sleeping(0) { if try receiver.receive(until: .never) == 7 { process.site.ledger[Mark.given] += 1 } }
-    }
-])
+private func waking(_ form: Form) -> Scenario {
+    Scenario(
+        "fanin.send.waking" + form.rawValue, "a sender whose receiver sleeps\(form == .suspending ? " in a task" : "")", segments: ["q"],
+        needsSleepers: true,
+        survivor: { site in
+            let kept = Holder(try openFanInSender(site))
+            return Survivor(
+                prepare: { site.begin() },
+                goOn: {
+                    // It is told of the message, or of the death.
+                    site.awaitSleepers()
+                    try (kept.value?.segment).map { try $0.awaitPeers(1) }
+                    let receiver = try FanInEnd(site)
+                    let found = try receiver.drain().filter { $0 == 7 }.count + Int(site.ledger[Mark.given])
+                    try Violation.unless(site.count().contains(found), "message 7 was received \(found) times, sent \(site.count())")
+                })
+        }
+    ) { victim in
+        var sender = try openFanInSender(victim.site)
+        try victim.step { try sendIn(victim.site, &sender, 7) }
+    }.with(sleepers: [
+        { process in
+            let receiver = try FanInEnd(process.site)
+            try process.sleeping(0) { if try receiver.receive(form, until: .never) == 7 { process.site.ledger[Mark.given] += 1 } }
+        }
+    ])
+}
 
 /// A sender that sleeps since its lane is full: it gets room, or is told of the receiver's end.
 private func fullSender(_ index: Int) -> @Sendable (Bystander) throws -> Void {
@@ -198,7 +271,8 @@ private func fullSender(_ index: Int) -> @Sendable (Bystander) throws -> Void {
 
 /// What must hold when the receiver was killed.
 private func killedReceiver(
-    _ name: String, _ summary: String, sleepers: [@Sendable (Bystander) throws -> Void], victimWaits: Bool = false
+    _ name: String, _ summary: String, sleepers: [@Sendable (Bystander) throws -> Void], victimWaits: Bool = false, given: Bool = false,
+    form: Form = .blocking, _ operation: @escaping @Sendable (FanInEnd, Site) throws -> Void
 ) -> Scenario {
     Scenario(
         name, summary, segments: ["q"], victimWaits: victimWaits,
@@ -216,7 +290,7 @@ private func killedReceiver(
             return Survivor(
                 prepare: {
                     site.begin()
-                    if !victimWaits { try give() }
+                    if given { try give() }
                 },
                 rouse: { if site.ledger[Mark.given] == 0 { try give() } },
                 goOn: {
@@ -236,9 +310,38 @@ private func killedReceiver(
         }
     ) { victim in
         let receiver = try FanInEnd(victim.site)
-        try victim.step { try victim.site.doing { while try receiver.receive(until: .never) != 7 {} } }
+        try victim.step(by: form) { try operation(receiver, victim.site) }
     }.with(sleepers: sleepers)
 }
 
-private let receive = killedReceiver("fanin.receive", "a receiver", sleepers: [fullSender(0), fullSender(1)])
-private let sleep = killedReceiver("fanin.receive.sleep", "a receiver that waits", sleepers: [], victimWaits: true)
+private func receive(_ form: Form) -> Scenario {
+    killedReceiver("fanin.receive" + form.rawValue, "a receiver", sleepers: [fullSender(0), fullSender(1)], given: true, form: form) {
+        try receiveSeven($0, $1, form)
+    }
+}
+
+private func sleep(_ form: Form) -> Scenario {
+    killedReceiver("fanin.receive.sleep" + form.rawValue, "a receiver that waits", sleepers: [], victimWaits: true, form: form) {
+        try receiveSeven($0, $1, form)
+    }
+}
+
+/// What others have sent before it may come first.
+private func receiveSeven(_ receiver: FanInEnd, _ site: Site, _ form: Form) throws {
+    try site.doing {
+        try form.call {
+            while try receiver.receive(until: .never) != 7 {}
+        } _: {
+            while try await receiver.receiveInTask() != 7 {}
+        }
+    }
+}
+
+private let receiveCancelled = killedReceiver(
+    "fanin.receive.cancel", "a receiver that waits, and whose task is cancelled", sleepers: [], form: .cancelled
+) { receiver, site in
+    site.ledger[Mark.intent] += 1
+    var number: UInt64?
+    try Form.cancelled.givesUp { number = try receiver.receive(.cancelled, until: .never) }
+    if number == 7 { site.ledger[Mark.done] += 1 } else { site.undone() }
+}

@@ -55,19 +55,6 @@ enum Form: String, Sendable {
     /// A body, and its result, that never leave the thread.
     @safe private struct Lent<R>: @unchecked Sendable { let body: () async throws -> R }
     @safe private struct Kept<R>: @unchecked Sendable { let value: R }
-
-    /// Throws what `body` throws, but for that with which one in this form gives up: a passed deadline, or the cancellation. Whether it came to its end.
-    @discardableResult
-    func givesUp(_ body: () throws -> Void) throws -> Bool {
-        guard self == .cancelled else { return try unlessLate(body) }
-        do {
-            try body()
-            return true
-        } catch LockError.cancelled {
-        } catch WaitError.cancelled {
-        } catch RendezvousError.cancelled {}
-        return false
-    }
 }
 
 extension Deadline {

@@ -4,7 +4,9 @@ import Interprocess
 /// A latest value, while one that stores it, changes it, waits for it or opens it is killed.
 let latestScenarios: [Scenario] =
     [
-        storing, changing, waiting, attaching("latest.open", "a process that opens a latest value", isClosed: false),
+        storing(.blocking), storing(.suspending).with(scribbled: { try callInTasks($0) }), changing(.blocking), changing(.suspending),
+        waiting(.blocking), waiting(.suspending), waitingCancelled,
+        attaching("latest.open", "a process that opens a latest value", isClosed: false),
         attaching("latest.close", "a process that closes a latest value", isClosed: true), storm,
     ]
     + Scenario.schedules(
@@ -60,12 +62,40 @@ extension LatestValue<LatestRecord> {
     /// Stores what it has read: for one that is the only writer.
     fileprivate func storeNext() throws { try store(LatestRecord(look() + 1)) }
 
+    fileprivate func store(_ value: LatestRecord, by form: Form, until deadline: @autoclosure () -> Deadline = .never) throws {
+        _ = try form.call {
+            try store(value, until: deadline())
+        } _: {
+            try await store(value, until: deadline())
+        }
+    }
+
+    fileprivate func step(_ form: Form, until deadline: @autoclosure () -> Deadline = .never) throws {
+        try form.call {
+            try update(until: deadline()) { $0.step() }
+        } _: {
+            try await update(until: deadline()) { $0.step() }
+        }
+    }
+
+    /// The next version, which must be whole.
+    fileprivate func awaitNext(after seen: UInt64, _ form: Form, until deadline: @autoclosure () -> Deadline = .never) throws {
+        let version = try form.call {
+            try next(after: seen, until: deadline())
+        } _: {
+            try await next(after: seen, until: deadline())
+        }
+        try Violation.unless(try version.value.check() == version.sequence && version.sequence > seen, "not the next version")
+    }
+
     /// Once before the operation, on an object of its own, so that everything is bound.
     fileprivate static func warm(_ site: Site) throws {
         let latest = try openLatest(site, nil, "warm")
         try latest.storeNext()
         try latest.update { $0.step() }
         try latest.tryShortly()
+        try latest.step(.suspending)
+        try unlessLate { try latest.awaitNext(after: latest.sequence, .suspending, until: .shortly) }
     }
 }
 
@@ -95,14 +125,11 @@ private func survivor(_ site: Site, isCounted: Bool) throws -> Survivor {
 }
 
 /// Waits for the next change.
-private func sleeper(_ index: Int) -> @Sendable (Bystander) throws -> Void {
+private func sleeper(_ index: Int, _ form: Form = .blocking) -> @Sendable (Bystander) throws -> Void {
     { process in
         let latest = try openLatest(process.site)
         let seen = try latest.look()
-        try process.sleeping(index) {
-            let version = try latest.next(after: seen)
-            try Violation.unless(try version.value.check() == version.sequence && version.sequence > seen, "not the next version")
-        }
+        try process.sleeping(index) { try latest.awaitNext(after: seen, form) }
     }
 }
 
@@ -133,42 +160,74 @@ private func callEverything(_ latest: LatestValue<LatestRecord>, _ deadline: Dea
     _ = try? latest.sequence
 }
 
-private let storing = Scenario(
-    "latest.store", "a process that stores a latest value", segments: ["v"], survivor: { try survivor($0, isCounted: true) }
-) { victim in
-    let latest = try openLatest(victim.site)
-    try LatestValue<LatestRecord>.warm(victim.site)
-    // While a third changes it too, what is stored must be the number that it gets.
-    let next = LatestRecord(try latest.look() + 1)
-    try victim.step { try victim.site.doing { try latest.store(next) } }
-} scribbled: { victim in
-    let latest = try openLatest(victim.site)
-    callEverything(latest, .now)
-    try victim.step { callEverything(latest, victim.deadline) }
-}.with(sleepers: [sleeper(0), sleeper(1)])
+private func storing(_ form: Form) -> Scenario {
+    Scenario(
+        "latest.store" + form.rawValue, "a process that stores a latest value", segments: ["v"],
+        survivor: { try survivor($0, isCounted: true) }
+    ) { victim in
+        let latest = try openLatest(victim.site)
+        try LatestValue<LatestRecord>.warm(victim.site)
+        // While a third changes it too, what is stored must be the number that it gets.
+        let next = LatestRecord(try latest.look() + 1)
+        try victim.step(by: form) { try victim.site.doing { try latest.store(next, by: form) } }
+    } scribbled: { victim in
+        let latest = try openLatest(victim.site)
+        callEverything(latest, .now)
+        try victim.step { callEverything(latest, victim.deadline) }
+    }.with(sleepers: [sleeper(0), sleeper(1, form)])
+}
 
-private let changing = Scenario(
-    "latest.update", "a process that changes a latest value while another does", segments: ["v"],
+private func changing(_ form: Form) -> Scenario {
+    Scenario(
+        "latest.update" + form.rawValue, "a process that changes a latest value while another does", segments: ["v"],
+        survivor: { try survivor($0, isCounted: true) }
+    ) { victim in
+        let latest = try openLatest(victim.site)
+        try LatestValue<LatestRecord>.warm(victim.site)
+        try victim.step(by: form) { try victim.site.doing { try latest.step(form) } }
+    } third: {
+        try third($0)
+    }.with(sleepers: [sleeper(0), sleeper(1, form)])
+}
+
+private func waiting(_ form: Form) -> Scenario {
+    Scenario(
+        "latest.wait" + form.rawValue, "a process that waits for the next version, and loads it", segments: ["v"], victimWaits: true,
+        survivor: { try survivor($0, isCounted: false) }
+    ) { victim in
+        let latest = try openLatest(victim.site)
+        try LatestValue<LatestRecord>.warm(victim.site)
+        let seen = try latest.look()
+        try victim.step(by: form) { try latest.awaitNext(after: seen, form) }
+    } third: {
+        try third($0)
+    }.with(sleepers: [sleeper(0), sleeper(1, form)])
+}
+
+private let waitingCancelled = Scenario(
+    "latest.wait.cancel", "a process that waits for the next version, and whose task is cancelled", segments: ["v"],
     survivor: { try survivor($0, isCounted: true) }
 ) { victim in
     let latest = try openLatest(victim.site)
     try LatestValue<LatestRecord>.warm(victim.site)
-    try victim.step { try victim.site.doing { try latest.update { $0.step() } } }
+    let seen = try latest.look()
+    try victim.step(by: .cancelled) { try Form.cancelled.givesUp { try latest.awaitNext(after: seen, .cancelled) } }
 } third: {
     try third($0)
 }.with(sleepers: [sleeper(0), sleeper(1)])
 
-private let waiting = Scenario(
-    "latest.wait", "a process that waits for the next version, and loads it", segments: ["v"], victimWaits: true,
-    survivor: { try survivor($0, isCounted: false) }
-) { victim in
+private func callInTasks(_ victim: Victim) throws {
     let latest = try openLatest(victim.site)
-    try LatestValue<LatestRecord>.warm(victim.site)
-    let seen = try latest.look()
-    try victim.step { _ = try latest.next(after: seen).value.check() }
-} third: {
-    try third($0)
-}.with(sleepers: [sleeper(0), sleeper(1)])
+    func all() {
+        try? latest.store(LatestRecord(7), by: .suspending, until: Form.scribbled)
+        try? latest.step(.suspending, until: Form.scribbled)
+        try? latest.awaitNext(after: 1 << 40, .suspending, until: Form.scribbled)
+        try? latest.awaitNext(after: 1 << 40, .cancelled, until: Form.scribbled)
+        try? latest.awaitNext(after: 0, .suspending, until: Form.scribbled)
+    }
+    all()
+    try victim.step { all() }
+}
 
 private func attaching(_ scenario: String, _ summary: String, isClosed: Bool) -> Scenario {
     Scenario(scenario, summary, segments: ["v"]) { site in
@@ -228,12 +287,12 @@ func stormedLatest(_ process: Bystander, _ who: Int) throws {
     var last: UInt64 = 0
     while !process.isOver {
         switch who % 4 {
-        case 0, 1: try process.site.doing(who) { try latest.update { $0.step() } }
+        case 0, 1: try process.site.doing(who) { try latest.step(.of(who)) }
         case 2:
             let number = try latest.look()
             try Violation.unless(number >= last, "version \(number) after \(last)")
             last = number
-        default: try unlessLate { last = try latest.wait(after: last, until: .after(.milliseconds(20))) }
+        default: try unlessLate { try latest.awaitNext(after: latest.sequence, .of(who / 2), until: .after(.milliseconds(20))) }
         }
     }
 }

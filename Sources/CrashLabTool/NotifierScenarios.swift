@@ -3,7 +3,7 @@ import Interprocess
 
 /// Numbers of which processes notify and are notified, while one of them is killed.
 let notifierScenarios: [Scenario] = [
-    notifying, waiting, storm,
+    notifying, waiting(.blocking), waiting(.suspending).with(scribbled: { try waitInTasks($0) }), cancelled, storm,
     Scenario(
         "notifier.schedule", "two that notify, and one that waits for both", ["n"],
         Schedule(players: [{ try notify($0, 3) }, { try notify($0, 3) }, { try listen($0, for: 2) }], check: { site in try check(site) })),
@@ -41,6 +41,14 @@ extension SharedNotifier {
 }
 
 extension SharedNotifier.Listener {
+    fileprivate func wait(_ form: Form, until deadline: @autoclosure () -> Deadline = .never) throws -> [SharedNotifier.Notification] {
+        try form.call {
+            try wait(until: deadline())
+        } _: {
+            try await wait(until: deadline())
+        }
+    }
+
     /// What has come of the id that is accounted for.
     fileprivate func take() throws -> Int { try poll().first { $0.id == 70 }?.count ?? 0 }
 }
@@ -65,9 +73,11 @@ private func survivor(_ site: Site, isRoused: Bool = false) throws -> Survivor {
         })
 }
 
-private let sleeper: @Sendable (Bystander) throws -> Void = { process in
-    let listener = try open(process.site).listen()
-    try process.sleeping(0) { _ = try listener.wait() }
+private func sleeper(_ form: Form) -> @Sendable (Bystander) throws -> Void {
+    { process in
+        let listener = try open(process.site).listen()
+        try process.sleeping(0) { _ = try listener.wait(form) }
+    }
 }
 
 private let another: @Sendable (Bystander) throws -> Void = { process in
@@ -101,18 +111,44 @@ private let notifying = Scenario("notifier.notify", "a process that notifies", s
     }
     all(.now)
     try victim.step { all(victim.deadline == .never ? .shortly : victim.deadline) }
-}.with(sleepers: [sleeper, another])
+}.with(sleepers: [sleeper(.blocking), another])
 
-private let waiting = Scenario(
-    "notifier.wait", "a process that waits for notifications", segments: ["n"], victimWaits: true,
-    survivor: { try survivor($0, isRoused: true) }
+private func waiting(_ form: Form) -> Scenario {
+    Scenario(
+        "notifier.wait" + form.rawValue, "a process that waits for notifications", segments: ["n"], victimWaits: true,
+        survivor: { try survivor($0, isRoused: true) }
+    ) { victim in
+        let listener = try open(victim.site).listen()
+        try unlessLate { _ = try listener.wait(form, until: .shortly) }
+        try victim.step(by: form) { _ = try listener.wait(form) }
+    } third: {
+        try third($0)
+    }.with(sleepers: [sleeper(form), another])
+}
+
+private let cancelled = Scenario(
+    "notifier.wait.cancel", "a process that waits for notifications, and whose task is cancelled", segments: ["n"],
+    survivor: { try survivor($0) }
 ) { victim in
     let listener = try open(victim.site).listen()
-    try unlessLate { _ = try listener.wait(until: .shortly) }
-    try victim.step { _ = try listener.wait() }
+    try Form.cancelled.givesUp { _ = try listener.wait(.cancelled) }
+    try victim.step(by: .cancelled) { try Form.cancelled.givesUp { _ = try listener.wait(.cancelled) } }
 } third: {
     try third($0)
-}.with(sleepers: [sleeper, another])
+}.with(sleepers: [sleeper(.blocking), another])
+
+private func waitInTasks(_ victim: Victim) throws {
+    let notifier = try open(victim.site)
+    let listener = notifier.listen()
+    func all() {
+        _ = try? listener.wait(.suspending, until: Form.scribbled)
+        try? notifier.notify(70)
+        _ = try? listener.wait(.suspending, until: Form.scribbled)
+        _ = try? listener.wait(.cancelled, until: Form.scribbled)
+    }
+    all()
+    try victim.step { all() }
+}
 
 private func notify(_ victim: Victim, _ ids: Int...) throws {
     let notifier = try open(victim.site, victim.site.lasting)
@@ -148,6 +184,10 @@ private func work(_ process: Bystander, _ who: Int) throws {
     let notifier = try open(process.site, process.site.lasting)
     let listener = notifier.listen()
     while !process.isOver {
-        if who % 2 == 0 { try notifier.notify(who) } else { try unlessLate { _ = try listener.wait(until: .after(.milliseconds(20))) } }
+        if who % 2 == 0 {
+            try notifier.notify(who)
+        } else {
+            try unlessLate { _ = try listener.wait(.of(who / 2), until: .after(.milliseconds(20))) }
+        }
     }
 }

@@ -127,6 +127,7 @@ private func stormingClient(_ process: Bystander, _ who: UInt64) throws {
                     next += 1
                 }
                 try Violation.unless(next == 3, "the stream ended after \(next) parts")
+            case 2: try client.ask(number, by: .suspending, until: .after(.milliseconds(20)))
             default: try client.ask(number, until: .after(.milliseconds(20)))
             }
         } catch CallError.deadline {

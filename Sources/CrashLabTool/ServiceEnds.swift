@@ -19,8 +19,12 @@ private func serviceOptions(_ site: Site, _ lasting: Bool) -> ServiceOptions {
 
 extension Client<Numbered, Numbered> {
     /// The reply must be that of this very call.
-    func ask(_ number: UInt64, until deadline: Deadline = .never) throws {
-        let reply = try call(Numbered(number), until: deadline)
+    func ask(_ number: UInt64, by form: Form = .blocking, until deadline: @autoclosure () -> Deadline = .never) throws {
+        let reply = try form.call {
+            try call(Numbered(number), until: deadline())
+        } _: {
+            try await call(Numbered(number), until: deadline())
+        }
         try Violation.unless(reply.isWhole(number + 1), "call \(number) got the reply \(reply.number), or a torn one")
     }
 
@@ -32,6 +36,21 @@ extension Client<Numbered, Numbered> {
 }
 
 extension Server<Numbered, Numbered> {
+    /// Takes a call and replies to it. A caller that is gone is nothing.
+    func serveOne(_ form: Form = .blocking, until deadline: @autoclosure () -> Deadline = .never) throws {
+        func reply(_ call: consuming ServerCall<Numbered, Numbered>?) throws {
+            guard let call else { throw Violation("the server has stopped") }
+            let request = call.request
+            try Violation.unless(request.isWhole(request.number), "request \(request.number) is torn")
+            do { try call.reply(Numbered(request.number + 1)) } catch ServeError.callerGone {}
+        }
+        try form.call {
+            try reply(try take(until: deadline()))
+        } _: {
+            try reply(try await take(until: deadline()))
+        }
+    }
+
     /// Replies to all calls that wait; to how many of a number below 100.
     @discardableResult
     func replyToAll() throws -> Int {
@@ -104,5 +123,14 @@ final class ServiceEnds: @unchecked Sendable {
             try server.replyToAll()
             _ = try client.askShortly(600)
         }
+    }
+}
+
+extension Scenario {
+    /// The call is over when its server has failed.
+    var notRepeated: Scenario {
+        var scenario = self
+        scenario.canRepeat = false
+        return scenario
     }
 }

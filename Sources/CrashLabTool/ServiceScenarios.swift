@@ -4,26 +4,27 @@ import InterprocessSystem
 
 /// Request and reply: a client or a server killed.
 let serviceScenarios: [Scenario] =
-    [call, callServed, callAlone, serve, serveAgain, serveAsleep, replyToNobody, readStream, sendStream, joinClient, joinServer]
-    + serviceConcurrentScenarios
+    [
+        call(.blocking), call(.suspending), callServed, callAlone(.blocking),
+        callAlone(.suspending).with(scribbled: { try useInTasks($0) }),
+        callAlone(.cancelled), serve(.blocking), serve(.suspending), serveAgain(.blocking), serveAgain(.suspending), serveAsleep(.blocking),
+        serveAsleep(.suspending), takeCancelled, replyToNobody, joinClient, joinServer,
+    ]
+    + serviceStreamScenarios + serviceConcurrentScenarios
 
 /// What a server that sleeps does: it must get one call.
-private func serving(_ index: Int) -> @Sendable (Bystander) throws -> Void {
+private func serving(_ index: Int, _ form: Form = .blocking) -> @Sendable (Bystander) throws -> Void {
     { process in
         let server = try openServer(process.site)
-        try process.sleeping(index) {
-            guard let call = try server.take() else { throw Violation("the server has stopped") }
-            let reply = Numbered(call.request.number + 1)
-            do { try call.reply(reply) } catch ServeError.callerGone {}
-        }
+        try process.sleeping(index) { try server.serveOne(form) }
     }
 }
 
 /// What a client that sleeps does: it must get a reply.
-private func calling(_ index: Int) -> @Sendable (Bystander) throws -> Void {
+private func calling(_ index: Int, _ form: Form = .blocking) -> @Sendable (Bystander) throws -> Void {
     { process in
         let client = try openClient(process.site)
-        try process.sleeping(index) { try client.ask(700 + UInt64(index)) }
+        try process.sleeping(index) { try client.ask(700 + UInt64(index), by: form) }
     }
 }
 
@@ -37,12 +38,15 @@ private let third: @Sendable (Bystander) throws -> Void = { third in
 }
 
 /// The victim calls, and waits for the reply.
-private let call = calling("service.call", "a client in a call").with(sleepers: [calling(0), calling(1)])
+private func call(_ form: Form) -> Scenario {
+    calling("service.call" + form.rawValue, "a client in a call", form).with(sleepers: [calling(0), calling(1, form)])
+}
+
 private let callServed = calling("service.call.served", "a client in a call for which servers wait").with(sleepers: [
-    serving(0), serving(1),
+    serving(0), serving(1, .suspending),
 ])
 
-private func calling(_ name: String, _ summary: String) -> Scenario {
+private func calling(_ name: String, _ summary: String, _ form: Form = .blocking) -> Scenario {
     Scenario(
         name, summary, segments: ["s"], victimWaits: true,
         survivor: { site in
@@ -56,38 +60,38 @@ private func calling(_ name: String, _ summary: String) -> Scenario {
         }
     ) { victim in
         let client = try openClient(victim.site)
-        _ = try client.askShortly(8)
-        try victim.step { try victim.site.doing { try client.ask(7) } }
+        try unlessLate { try client.ask(8, by: form, until: .shortly) }
+        try victim.step(by: form) { try victim.site.doing { try client.ask(7, by: form) } }
     } third: {
         try third($0)
     }
 }
 
 /// The victim calls where nobody serves, and gives up.
-private let callAlone = Scenario(
-    "service.call.give-up", "a client that gives up a call", segments: ["s"],
-    survivor: { site in
-        let ends = try ServiceEnds(site)
-        return Survivor(
-            prepare: { site.begin() }, meanwhile: { _ = try ends.client.askShortly() },
-            goOn: {
-                try ends.awakeAll()
-                try ends.settle()
-            })
-    }
-) { victim in
-    let client = try openClient(victim.site)
-    _ = try client.askShortly(8)
-    try victim.step { _ = try client.askShortly(7, until: .soon) }
-} third: {
-    try third($0)
-} scribbled: {
-    try useScribbled($0)
-}.with(sleepers: [calling(0)])
+private func callAlone(_ form: Form) -> Scenario {
+    Scenario(
+        "service.call.give-up" + form.rawValue, "a client that gives up a call", segments: ["s"],
+        survivor: { site in
+            let ends = try ServiceEnds(site)
+            return Survivor(
+                prepare: { site.begin() }, meanwhile: { _ = try ends.client.askShortly() },
+                goOn: {
+                    try ends.awakeAll()
+                    try ends.settle()
+                })
+        }
+    ) { victim in
+        let client = try openClient(victim.site)
+        try form.givesUp { try client.ask(8, by: form, until: form.briefly) }
+        try victim.step(by: form) { try form.givesUp { try client.ask(7, by: form, until: form.soon) } }
+    } third: {
+        try third($0)
+    } scribbled: {
+        try useScribbled($0)
+    }.with(sleepers: [calling(0)])
+}
 
-private func serving(
-    _ name: String, _ summary: String, retries: Int
-) -> Scenario {
+private func serving(_ name: String, _ summary: String, retries: Int, _ form: Form) -> Scenario {
     Scenario(
         name, summary, segments: ["s"],
         survivor: { site in
@@ -119,14 +123,7 @@ private func serving(
         }
     ) { victim in
         let server = try openServer(victim.site)
-        try victim.step {
-            try victim.site.doing {
-                guard let call = try server.take() else { throw Violation("the server has stopped") }
-                let request = call.request
-                try Violation.unless(request.isWhole(7), "the request is torn")
-                try call.reply(Numbered(request.number + 1))
-            }
-        }
+        try victim.step(by: form) { try victim.site.doing { try server.serveOne(form) } }
     } third: { third in
         let client = try openClient(third.site)
         _ = try client.askShortly()
@@ -136,37 +133,61 @@ private func serving(
 }
 
 /// The victim takes a call and replies.
-private let serve = serving("service.take", "a server that takes a call and replies", retries: 0).notRepeated
-private let serveAgain = serving("service.take.retry", "a server whose calls are sent again", retries: 1000).notRepeated
+private func serve(_ form: Form) -> Scenario {
+    serving("service.take" + form.rawValue, "a server that takes a call and replies", retries: 0, form).notRepeated
+}
+
+private func serveAgain(_ form: Form) -> Scenario {
+    serving("service.take.retry" + form.rawValue, "a server whose calls are sent again", retries: 1000, form).notRepeated
+}
 
 /// The victim sleeps until there is a call.
-private let serveAsleep = Scenario(
-    "service.take.sleep", "a server that waits", segments: ["s"], victimWaits: true,
+private func serveAsleep(_ form: Form) -> Scenario {
+    Scenario(
+        "service.take.sleep" + form.rawValue, "a server that waits", segments: ["s"], victimWaits: true,
+        survivor: { site in
+            let ends = try ServiceEnds(site, retries: 1000)
+            return Survivor(
+                prepare: {
+                    site.begin()
+                    ends.outcome.withLock { $0 = .success(8) }
+                },
+                rouse: { if ends.outcome.withLock({ $0 != nil }) { try ends.begin(7) } }, meanwhile: { _ = try ends.client.askShortly() },
+                goOn: {
+                    while ends.outcome.withLock({ $0 == nil }) || site.asleep > 0 {
+                        try ends.server.replyToAll()
+                        if site.asleep > 0 { _ = try ends.client.askShortly(600) }
+                    }
+                    guard case .success(8)? = ends.outcome.withLock({ $0 }) else { throw Violation("the call was lost") }
+                    try ends.settle()
+                })
+        }
+    ) { victim in
+        let server = try openServer(victim.site)
+        try server.replyToAll()
+        try unlessLate { try server.serveOne(form, until: .shortly) }
+        try victim.step(by: form) { try server.serveOne(form) }
+    } third: {
+        try third($0)
+    }.with(sleepers: [serving(0, form)])
+}
+
+/// The victim waits for a call, and its task is cancelled.
+private let takeCancelled = Scenario(
+    "service.take.cancel", "a server that waits, and whose task is cancelled", segments: ["s"],
     survivor: { site in
-        let ends = try ServiceEnds(site, retries: 1000)
+        let ends = try ServiceEnds(site)
         return Survivor(
-            prepare: {
-                site.begin()
-                ends.outcome.withLock { $0 = .success(8) }
-            },
-            rouse: { if ends.outcome.withLock({ $0 != nil }) { try ends.begin(7) } }, meanwhile: { _ = try ends.client.askShortly() },
+            prepare: { site.begin() }, meanwhile: { _ = try ends.client.askShortly() },
             goOn: {
-                while ends.outcome.withLock({ $0 == nil }) || site.asleep > 0 {
-                    try ends.server.replyToAll()
-                    if site.asleep > 0 { _ = try ends.client.askShortly(600) }
-                }
-                guard case .success(8)? = ends.outcome.withLock({ $0 }) else { throw Violation("the call was lost") }
+                while site.asleep > 0 { _ = try ends.client.askShortly(600) }
                 try ends.settle()
             })
     }
 ) { victim in
     let server = try openServer(victim.site)
-    try server.replyToAll()
-    try victim.step {
-        guard let call = try server.take() else { throw Violation("the server has stopped") }
-        let reply = Numbered(call.request.number + 1)
-        do { try call.reply(reply) } catch ServeError.callerGone {}
-    }
+    try Form.cancelled.givesUp { try server.serveOne(.cancelled) }
+    try victim.step(by: .cancelled) { try Form.cancelled.givesUp { try server.serveOne(.cancelled) } }
 } third: {
     try third($0)
 }.with(sleepers: [serving(0)])
@@ -200,121 +221,6 @@ private let replyToNobody = Scenario(
         } catch ServeError.callerGone {}
     }
 }
-
-extension Scenario {
-    /// The call is over when its server has failed.
-    fileprivate var notRepeated: Scenario {
-        var scenario = self
-        scenario.canRepeat = false
-        return scenario
-    }
-}
-
-private let parts: UInt64 = 3
-
-/// The victim reads a streamed reply.
-private let readStream = Scenario(
-    "service.stream.read", "a client of a stream", segments: ["s"], victimWaits: true,
-    survivor: { site in
-        let ends = try ServiceEnds(site)
-        let open = Holder<ServerCall<Numbered, Numbered>>(nil)
-        var sent: UInt64 = 0
-        func goOnSending() throws {
-            if open.value == nil {
-                open.value = try ends.server.tryTake()
-                sent = 0
-            }
-            guard let call = open.value.take() else { return }
-            do {
-                if call.isStreamed, sent < parts {
-                    try call.send(Numbered(call.request.number + sent), until: .shortly)
-                    sent += 1
-                    open.value = consume call
-                } else if call.isStreamed {
-                    try call.finish()
-                } else {
-                    let reply = Numbered(call.request.number + 1)
-                    try call.reply(reply)
-                }
-            } catch ServeError.callerGone {}
-        }
-        return Survivor(
-            prepare: { site.begin() }, rouse: { try goOnSending() }, meanwhile: { _ = try ends.client.askShortly() },
-            goOn: {
-                try ends.client.segment.awaitPeers(2)
-                while open.value != nil { try goOnSending() }
-                try ends.settle()
-            })
-    }
-) { victim in
-    let client = try openClient(victim.site)
-    _ = try? client.stream(Numbered(8), until: .shortly).next()
-    try victim.step {
-        let stream = client.stream(Numbered(7))
-        var next: UInt64 = 0
-        while let part = try stream.next() {
-            try Violation.unless(part.isWhole(7 + next), "part \(next) is \(part.number), or torn")
-            next += 1
-        }
-        try Violation.unless(next == parts, "the stream ended after \(next) parts")
-    }
-}
-
-/// The victim sends a streamed reply.
-private let sendStream = Scenario(
-    "service.stream.send", "a server that sends a stream", segments: ["s"],
-    survivor: { site in
-        let ends = try ServiceEnds(site)
-        return Survivor(
-            prepare: {
-                site.begin()
-                ends.outcome.withLock { $0 = nil }
-                let before = ends.client.statistics.waiting
-                try startServiceThread(named: "reader") {
-                    let result = Result<UInt64, any Error> {
-                        var next: UInt64 = 0
-                        let stream = ends.client.stream(Numbered(7))
-                        while let part = try stream.next() {
-                            // One reply of the survivor's own is a part as well.
-                            if next == 0, part.isWhole(8) { return 1 }
-                            try Violation.unless(part.isWhole(7 + next), "part \(next) is \(part.number), or torn")
-                            next += 1
-                        }
-                        return next
-                    }
-                    ends.outcome.withLock { $0 = result }
-                }
-                hold { ends.client.statistics.waiting > before }
-            },
-            goOn: {
-                while ends.outcome.withLock({ $0 == nil }) {
-                    try ends.server.replyToAll()
-                    sleepThread(for: .microseconds(20))
-                }
-                switch ends.outcome.withLock({ $0 }) {
-                case .success(let count)?:
-                    // Else it was this survivor that replied, with one part, before the victim took the call.
-                    try Violation.unless(count == parts || count == 1, "the stream had \(count) parts")
-                case .failure(CallError.peerDied)?:
-                    try Violation.unless(!site.isDone, "the stream had ended, and its client is told of a death")
-                case .failure(CallError.unanswered)? where !site.isDone: break
-                case .failure(let error): throw Violation("the stream: \(error)")
-                case nil: break
-                }
-                try ends.settle()
-            })
-    }
-) { victim in
-    let server = try openServer(victim.site)
-    try victim.step {
-        try victim.site.doing {
-            guard let call = try server.take() else { throw Violation("the server has stopped") }
-            let number = call.request.number
-            for part in 0..<parts { try call.send(Numbered(number + part)) }
-            try call.finish()
-        }
-    }
-}.notRepeated
 
 /// The victim opens a client, and lets go of it.
 private let joinClient = joining("service.join.client", "one that becomes a client and leaves") { _ = try openClient($0) }
@@ -358,4 +264,17 @@ private func useScribbled(_ victim: Victim) throws {
     }
     all(.now)
     try victim.step { all(victim.deadline == .never ? .shortly : victim.deadline) }
+}
+
+/// All that a task may wait for.
+private func useInTasks(_ victim: Victim) throws {
+    let ends = try ServiceEnds(victim.site)
+    func all() {
+        try? ends.client.ask(1, by: .suspending, until: Form.scribbled)
+        try? ends.client.ask(1, by: .cancelled, until: Form.scribbled)
+        try? ends.server.serveOne(.suspending, until: Form.scribbled)
+        try? ends.server.serveOne(.cancelled, until: Form.scribbled)
+    }
+    all()
+    try victim.step { all() }
 }

@@ -20,7 +20,7 @@ private func sendTwo(_ victim: Victim, _ who: Int) throws {
         for number in 0..<2 as Range<UInt64> {
             // The receiver may be killed, or have given up, before there is room.
             victim.site.ledger[Mark.intent + who] += 1
-            if try isSharedQueueLate({ try queue.send(Numbered(UInt64(who) * 10 + number), until: .after(.milliseconds(20))) }) {
+            if try !unlessLate({ try queue.send(Numbered(UInt64(who) * 10 + number), until: .after(.milliseconds(20))) }) {
                 victim.site.undone(who)
             } else {
                 victim.site.ledger[Mark.done + who] += 1
@@ -37,7 +37,7 @@ private func receiveSome(_ victim: Victim, _ who: Int, _ count: Int) throws {
         for _ in 0..<count {
             // One of the senders may be killed before it sends.
             victim.site.ledger[Mark.intent + who] += 1
-            if try isSharedQueueLate({ _ = try queue.receive(until: .after(.milliseconds(20))) }) {
+            if try !unlessLate({ _ = try queue.receive(until: .after(.milliseconds(20))) }) {
                 victim.site.undone(who)
             } else {
                 victim.site.ledger[Mark.done + who] += 1
@@ -95,13 +95,16 @@ private func storming(_ process: Bystander, _ who: Int, isSender: Bool) throws {
         site.ledger[Mark.intent + place] += 1
         let isDone: Bool
         if isSender {
-            isDone = try !isSharedQueueLate { try queue.send(Numbered(UInt64(who)), priority: who % 2, until: .after(.milliseconds(20))) }
-        } else {
-            isDone = try !isSharedQueueLate {
-                guard let delivery = try queue.take(until: .after(.milliseconds(20))) else { throw Violation("the queue has ended") }
-                try Violation.unless(delivery.message.isWhole(delivery.message.number), "a message is torn")
-                try delivery.acknowledge()
+            // One of them in tasks, whose form has no priority here.
+            isDone = try unlessLate {
+                if who == 3 {
+                    try queue.send(Numbered(UInt64(who)), by: .suspending, until: .after(.milliseconds(20)))
+                } else {
+                    try queue.send(Numbered(UInt64(who)), priority: who % 2, until: .after(.milliseconds(20)))
+                }
             }
+        } else {
+            isDone = try unlessLate { try queue.takeAndAcknowledge(.of(who), until: .after(.milliseconds(20))) }
         }
         if isDone { site.ledger[Mark.done + place] += 1 } else { site.undone(place) }
     }

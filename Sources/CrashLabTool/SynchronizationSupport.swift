@@ -67,18 +67,6 @@ extension Deadline {
     static var soon: Deadline { .after(.milliseconds(10)) }
 }
 
-/// Throws what `body` throws, but for a passed deadline. Whether it came to its end.
-@discardableResult
-func unlessLate(_ body: () throws -> Void) throws -> Bool {
-    do {
-        try body()
-        return true
-    } catch LockError.deadline {
-    } catch WaitError.deadline {
-    } catch RendezvousError.deadline {}
-    return false
-}
-
 /// What lives as long as the process, or until it is let go of.
 @safe
 final class Holder<Value: ~Copyable>: @unchecked Sendable {

@@ -3,15 +3,55 @@ import Interprocess
 
 /// What processes do at a topic, whether it has one publisher or any number: a scenario opens the ends, and says what is to hold afterwards.
 
-/// Waits for one message, as the sleeper `index`.
-func topicSleeper(_ index: Int, _ open: @escaping @Sendable (Site) throws -> TopicSubscriber) -> @Sendable (Bystander) throws -> Void {
-    { process in
-        var subscriber = try open(process.site)
-        try process.sleeping(index) {
-            guard let message = try subscriber.receive() else { throw Violation("the topic has ended") }
-            try checkIsWhole(message)
+extension Publisher<Numbered> {
+    mutating func publish(_ message: Numbered, by form: Form, until deadline: @autoclosure () -> Deadline = .never) throws {
+        try form.call {
+            try publish(message, until: deadline())
+        } _: {
+            try await publish(message, until: deadline())
         }
     }
+}
+
+extension Subscriber<Numbered> {
+    /// The next message, which must be whole.
+    mutating func receiveWhole(_ form: Form, until deadline: @autoclosure () -> Deadline = .never) throws {
+        let message = try form.call {
+            try receive(until: deadline())
+        } _: {
+            try await receive(until: deadline())
+        }
+        guard let message else { throw Violation("the topic has ended") }
+        try checkIsWhole(message)
+    }
+}
+
+/// Waits for one message, as the sleeper `index`.
+func topicSleeper(
+    _ index: Int, _ form: Form = .blocking, _ open: @escaping @Sendable (Site) throws -> TopicSubscriber
+) -> @Sendable (Bystander) throws -> Void {
+    { process in
+        var subscriber = try open(process.site)
+        try process.sleeping(index) { try subscriber.receiveWhole(form) }
+    }
+}
+
+/// Gives the message up again if it comes to that. Whether it was published.
+@discardableResult
+func publishOrGiveUp(_ publisher: inout TopicPublisher, _ site: Site, _ form: Form) throws -> Bool {
+    site.ledger[Mark.intent] = 1
+    let isDone = try form.givesUp { try publisher.publish(Numbered(7), by: form, until: form.soon) }
+    if isDone { site.ledger[Mark.done] = 1 } else { site.undone() }
+    return isDone
+}
+
+/// All that a task may wait for, whatever comes of it.
+func useTopicInTasks(_ publisher: inout TopicPublisher, _ lossless: inout TopicSubscriber) {
+    // One more than the log takes.
+    for number in 0...UInt64(topicCapacity) { try? publisher.publish(Numbered(number), by: .suspending, until: Form.scribbled) }
+    try? publisher.publish(Numbered(9), by: .cancelled, until: Form.scribbled)
+    for _ in 0...topicCapacity { try? lossless.receiveWhole(.suspending, until: Form.scribbled) }
+    try? lossless.receiveWhole(.cancelled, until: Form.scribbled)
 }
 
 func checkIsWhole(_ message: Numbered) throws {
@@ -61,6 +101,32 @@ func publishInPlace(_ publisher: inout TopicPublisher, _ message: Numbered, unti
     }
 }
 
+/// The same in a task: with a loan, and within a body.
+func publishInPlaceInTask(_ publisher: inout TopicPublisher, _ message: Numbered, until deadline: Deadline) throws {
+    try InterprocessExecutor.runHere {
+        try Victim.beginSteps()
+        let unused = try await publisher.loan(until: deadline)
+        var loan = try await publisher.loan(until: deadline)
+        loan.message = message
+        try await publisher.publish(&loan, until: deadline)
+        unused.giveBack()
+        _ = try await publisher.publish(until: deadline) { (message: inout Numbered) throws(Violation) in
+            message.number = 9
+            throw Violation("not published")
+        }
+        Victim.endSteps()
+    }
+}
+
+func receiveAndTakeInTask(_ subscriber: inout TopicSubscriber) throws {
+    try InterprocessExecutor.runHere {
+        try Victim.beginSteps()
+        if let message = try await subscriber.receive(until: .after(.seconds(5))) { try checkIsWhole(message) }
+        if let sample = try await subscriber.take(until: .after(.seconds(5))) { try checkIsWhole(sample.message) }
+        Victim.endSteps()
+    }
+}
+
 func receiveAndTake(_ subscriber: inout TopicSubscriber) throws {
     if let message = try subscriber.tryReceive() { try checkIsWhole(message) }
     if let message = try subscriber.tryTake() { try checkIsWhole(message.message) }
@@ -68,7 +134,7 @@ func receiveAndTake(_ subscriber: inout TopicSubscriber) throws {
 
 func receiveAndLook(_ subscriber: inout TopicSubscriber) throws {
     if let message = try subscriber.tryReceive() { try checkIsWhole(message) }
-    _ = try isTopicLate {
+    try unlessLate {
         guard let result = try subscriber.receive(until: .now, { (message: borrowing Numbered) in message.isWhole(message.number) }) else {
             return
         }
@@ -86,20 +152,21 @@ func takeTwo(_ subscriber: inout TopicSubscriber) throws {
 
 // MARK: In storms
 
-/// Publishes message `number` of publisher `who`, in its place every third time, and keeps account of it.
+/// Publishes message `number` of publisher `who`, in its place every fourth time and in a task as often, and keeps account of it.
 func stormPublish(_ publisher: inout TopicPublisher, _ site: Site, _ who: Int, _ number: UInt64) throws {
     let message = Numbered(UInt64(who) << 32 | number)
     site.ledger[Mark.intent + who] += 1
-    let isLate = try isTopicLate {
-        if number % 3 == 0 {
+    let isDone = try unlessLate {
+        switch number % 4 {
+        case 0:
             var loan = try publisher.loan()
             loan.message = message
             try publisher.publish(&loan, until: .after(.milliseconds(20)))
-        } else {
-            try publisher.publish(message, until: .after(.milliseconds(20)))
+        case 1: try publisher.publish(message, by: .suspending, until: .after(.milliseconds(20)))
+        default: try publisher.publish(message, until: .after(.milliseconds(20)))
         }
     }
-    if isLate { site.undone(who) } else { site.ledger[Mark.done + who] += 1 }
+    if isDone { site.ledger[Mark.done + who] += 1 } else { site.undone(who) }
 }
 
 /// Receives until it is over; each message goes to `check` as well.
@@ -109,7 +176,7 @@ func stormReceive(
     let mode = subscriber.mode
     while !process.isOver {
         let next = subscriber.nextSequence
-        _ = try isTopicLate {
+        try unlessLate {
             if holding {
                 guard let sample = try subscriber.take(until: .after(.milliseconds(20))) else { throw Violation("the topic has ended") }
                 let message = sample.message

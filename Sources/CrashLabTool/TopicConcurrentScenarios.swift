@@ -18,12 +18,12 @@ private let scheduled = 2
 
 private func publishTwo(_ victim: Victim, _ who: Int) throws {
     var publisher = try openTopicPublisher(victim.site, lasting: true, capacity: scheduled)
-    for _ in 0..<scheduled + 1 { _ = try isTopicLate { try publisher.publish(Numbered(500), until: .shortly) } }
+    for _ in 0..<scheduled + 1 { try unlessLate { try publisher.publish(Numbered(500), until: .shortly) } }
     try victim.step {
         for number in 0..<2 as Range<UInt64> {
             // The subscriber may be killed, or have given up, before there is room.
             victim.site.ledger[Mark.intent + who] += 1
-            if try isTopicLate({ try publisher.publish(Numbered(UInt64(who) * 10 + number), until: .after(.milliseconds(20))) }) {
+            if try !unlessLate({ try publisher.publish(Numbered(UInt64(who) * 10 + number), until: .after(.milliseconds(20))) }) {
                 victim.site.undone(who)
             } else {
                 victim.site.ledger[Mark.done + who] += 1
@@ -41,7 +41,7 @@ private func follow(_ subscriber: inout TopicSubscriber, _ count: Int, mayBeginL
         var next = subscriber.nextSequence
         // A publisher may be killed before it publishes.
         var found: Numbered?
-        if try isTopicLate({ found = try subscriber.receive(until: .after(.milliseconds(20))) }) { return }
+        if try !unlessLate({ found = try subscriber.receive(until: .after(.milliseconds(20))) }) { return }
         guard let found else { throw Violation("the topic has ended") }
         try Violation.unless(found.isWhole(found.number), "message \(found.number) is torn")
         if mayBeginLater, index == 0, subscriber.lastSequence == next + 1 { next += 1 }
@@ -56,16 +56,16 @@ private func follow(_ subscriber: inout TopicSubscriber, _ count: Int, mayBeginL
 
 private func receiveSome(_ victim: Victim, _ mode: SubscriptionMode, _ count: Int) throws {
     var subscriber = try openTopicSubscriber(victim.site, mode, lasting: true, capacity: scheduled)
-    _ = try isTopicLate { _ = try subscriber.receive(until: .shortly) }
+    try unlessLate { _ = try subscriber.receive(until: .shortly) }
     try victim.step { try follow(&subscriber, count) }
 }
 
 private func holdSome(_ victim: Victim) throws {
     var subscriber = try openTopicSubscriber(victim.site, .lossy, lasting: true, capacity: scheduled)
-    _ = try isTopicLate { _ = try subscriber.receive(until: .shortly) }
+    try unlessLate { _ = try subscriber.receive(until: .shortly) }
     try victim.step {
         var sample: Sample<Numbered>?
-        if try isTopicLate({ sample = try subscriber.take(until: .after(.milliseconds(20))) }) { return }
+        if try !unlessLate({ sample = try subscriber.take(until: .after(.milliseconds(20))) }) { return }
         guard let sample else { throw Violation("the topic has ended") }
         try follow(&subscriber, 2)
         let message = sample.message
@@ -75,7 +75,7 @@ private func holdSome(_ victim: Victim) throws {
 
 private func joinSome(_ victim: Victim) throws {
     var subscriber = try openTopicSubscriber(victim.site, .lossless, lasting: true, capacity: scheduled)
-    _ = try isTopicLate { _ = try subscriber.receive(until: .shortly) }
+    try unlessLate { _ = try subscriber.receive(until: .shortly) }
     try subscriber.rejoin(history: .none)
     // The publishers of the preparation must not wait for it; the first is this one's own.
     try victim.step {

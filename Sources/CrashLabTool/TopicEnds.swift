@@ -21,15 +21,6 @@ func topicOptions(_ site: Site, _ lasting: Bool) -> TopicOptions {
     TopicOptions(directory: site.directory, lifetime: lasting ? .untilRemoved : .untilLastPeerLeaves, maximumPeers: 12, maximumHeld: 2)
 }
 
-func isTopicLate(_ body: () throws -> Void) throws -> Bool {
-    do { try body() } catch SubscriptionError.deadline { return true } catch let error as PublishError<Numbered>
-        where error.reason == .deadline
-    {
-        return true
-    } catch let error as PublishError<Void> where error.reason == .deadline { return true }
-    return false
-}
-
 extension Subscriber<Numbered> {
     /// The number of the next message, if there is one; it must be whole.
     mutating func nextNumber() throws -> UInt64? {
@@ -99,18 +90,18 @@ final class TopicEnds {
     }
 
     func tryShortly() throws {
-        _ = try isTopicLate { try publisher.publish(Numbered(500), until: .shortly) }
+        try unlessLate { try publisher.publish(Numbered(500), until: .shortly) }
         try drain()
-        _ = try isTopicLate {
+        try unlessLate {
             if let message = try lossless.receive(until: .shortly), message.number < 100 { numbers.append(message.number) }
         }
-        _ = try isTopicLate { _ = try lossy.receive(until: .shortly) }
+        try unlessLate { _ = try lossy.receive(until: .shortly) }
     }
 
     /// The dead are repaired: nobody holds up anybody, and every place is free that is not in the log, or a publisher's spare.
     func settle(_ site: Site) throws {
         while site.asleep > 0 {
-            _ = try isTopicLate { try publisher.publish(Numbered(200), until: .soon) }
+            try unlessLate { try publisher.publish(Numbered(200), until: .soon) }
             try drain()
         }
         try publisher.segment.awaitPeers(Self.peers)

@@ -24,7 +24,7 @@ private func publish(_ publisher: inout TopicPublisher, _ victim: Victim, _ who:
     for number in 0..<count {
         // The subscriber may be killed, or have given up, before there is room.
         victim.site.ledger[Mark.intent + who] += 1
-        if try isTopicLate({ try publisher.publish(Numbered(number), until: .after(.milliseconds(20))) }) {
+        if try !unlessLate({ try publisher.publish(Numbered(number), until: .after(.milliseconds(20))) }) {
             victim.site.undone(who)
         } else {
             victim.site.ledger[Mark.done + who] += 1
@@ -34,7 +34,7 @@ private func publish(_ publisher: inout TopicPublisher, _ victim: Victim, _ who:
 
 private func publishFour(_ victim: Victim) throws {
     var publisher = try openOnePublisher(victim.site, lasting: true, capacity: scheduled)
-    for _ in 0..<scheduled + 1 { _ = try isTopicLate { try publisher.publish(Numbered(500), until: .shortly) } }
+    for _ in 0..<scheduled + 1 { try unlessLate { try publisher.publish(Numbered(500), until: .shortly) } }
     try victim.step { try publish(&publisher, victim, 0, 4) }
 }
 
@@ -51,12 +51,12 @@ private func openAndPublish(_ victim: Victim, _ who: Int) throws {
 /// Takes what comes, one message longer than the next comes.
 private func holdSome(_ victim: Victim, _ mode: SubscriptionMode) throws {
     var subscriber = try openOneSubscriber(victim.site, mode, lasting: true, capacity: scheduled)
-    _ = try isTopicLate { _ = try subscriber.receive(until: .shortly) }
+    try unlessLate { _ = try subscriber.receive(until: .shortly) }
     try victim.step {
         for _ in 0..<2 {
             var sample: Sample<Numbered>?
             let next = subscriber.nextSequence
-            if try isTopicLate({ sample = try subscriber.take(until: .after(.milliseconds(20))) }) { return }
+            if try !unlessLate({ sample = try subscriber.take(until: .after(.milliseconds(20))) }) { return }
             guard let sample else { throw Violation("the topic has ended") }
             let sequence = sample.sequence, missed = sample.missed, before = sample.message
             try Violation.unless(
@@ -73,14 +73,14 @@ private func holdSome(_ victim: Victim, _ mode: SubscriptionMode) throws {
 
 private func joinSome(_ victim: Victim) throws {
     var subscriber = try openOneSubscriber(victim.site, .lossless, lasting: true, capacity: scheduled)
-    _ = try isTopicLate { _ = try subscriber.receive(until: .shortly) }
+    try unlessLate { _ = try subscriber.receive(until: .shortly) }
     try subscriber.rejoin(history: .none)
     try victim.step {
         try subscriber.rejoin(history: .all)
         for index in 0..<3 {
             let next = subscriber.nextSequence
             var found: Numbered?
-            if try isTopicLate({ found = try subscriber.receive(until: .after(.milliseconds(20))) }) { return }
+            if try !unlessLate({ found = try subscriber.receive(until: .after(.milliseconds(20))) }) { return }
             guard let found else { throw Violation("the topic has ended") }
             try Violation.unless(found.isWhole(found.number), "message \(found.number) is torn")
             // The first message of the history may be just going.

@@ -4,7 +4,22 @@ import InterprocessSystem
 
 /// A topic of one publisher, while that one or a subscriber is killed. The publisher is the victim's: who survives takes over.
 let topicOneScenarios: [Scenario] =
-    [publish, loan, open, publishFull, receiveLossless, receiveLossy, take, join, sleep] + topicOneConcurrentScenarios
+    [
+        publish,
+        publishing("topic.one.publish.async", "the publisher of a topic of one, in a task", form: .suspending) {
+            try $0.publish($1, by: .suspending, until: $2)
+        }.with(scribbled: { try useInTasks($0) }),
+        loan,
+        publishing("topic.one.publish.loan.async", "the publisher with loans, in a task", form: .suspending) {
+            try publishInPlaceInTask(&$0, $1, until: $2)
+        }.with(scribbled: nil),
+        open, publishFull(.blocking), publishFull(.suspending), publishFullGivenUp(.suspending), publishFullGivenUp(.cancelled),
+        receiveLossless,
+        subscribing("topic.one.receive.async", "a lossless subscriber in a task", .lossless, messages: 2, form: .suspending) {
+            try receiveAndTakeInTask(&$0)
+        },
+        receiveLossy, take, join, sleep(.blocking), sleep(.suspending),
+    ] + topicOneConcurrentScenarios
 
 func topicOneOptions(_ site: Site, lasting: Bool = false) -> TopicOptions {
     var options = topicOptions(site, lasting)
@@ -82,7 +97,7 @@ final class TopicOneEnds {
 
     /// While the victim lives: it may be the publisher.
     func tryShortly() throws {
-        _ = try publishing { publisher in _ = try isTopicLate { try publisher.publish(Numbered(500), until: .shortly) } }
+        _ = try publishing { publisher in try unlessLate { try publisher.publish(Numbered(500), until: .shortly) } }
         try drain()
     }
 
@@ -95,7 +110,7 @@ final class TopicOneEnds {
         }
         var isMine = true
         while site.asleep > 0, isMine {
-            isMine = try publishing { publisher in _ = try isTopicLate { try publisher.publish(Numbered(200), until: .soon) } }
+            isMine = try publishing { publisher in try unlessLate { try publisher.publish(Numbered(200), until: .soon) } }
             try drain()
         }
         isMine =
@@ -119,8 +134,8 @@ final class TopicOneEnds {
     }
 }
 
-private func sleeper(_ index: Int, _ mode: SubscriptionMode) -> @Sendable (Bystander) throws -> Void {
-    topicSleeper(index) { try openOneSubscriber($0, mode) }
+private func sleeper(_ index: Int, _ mode: SubscriptionMode, _ form: Form = .blocking) -> @Sendable (Bystander) throws -> Void {
+    topicSleeper(index, form) { try openOneSubscriber($0, mode) }
 }
 
 private let third: @Sendable (Bystander) throws -> Void = { third in
@@ -149,13 +164,21 @@ private func scenario(
     }
 }
 
+private func useInTasks(_ victim: Victim) throws {
+    var publisher = try openOnePublisher(victim.site)
+    var lossless = try openOneSubscriber(victim.site, .lossless)
+    useTopicInTasks(&publisher, &lossless)
+    try victim.step { useTopicInTasks(&publisher, &lossless) }
+}
+
 private func publishing(
-    _ name: String, _ summary: String, _ body: @escaping @Sendable (inout TopicPublisher, Numbered, Deadline) throws -> Void
+    _ name: String, _ summary: String, form: Form = .blocking,
+    _ body: @escaping @Sendable (inout TopicPublisher, Numbered, Deadline) throws -> Void
 ) -> Scenario {
     var scenario = scenario(name, summary) { victim in
         var publisher = try openOnePublisher(victim.site)
         try body(&publisher, Numbered(500), .shortly)
-        try victim.step { try victim.site.doing { try body(&publisher, Numbered(7), victim.deadline) } }
+        try victim.step(by: form) { try victim.site.doing { try body(&publisher, Numbered(7), victim.deadline) } }
     }
     scenario.scribbled = { victim in
         var publisher = try openOnePublisher(victim.site)
@@ -190,18 +213,30 @@ private let open = scenario("topic.one.open", "a process that becomes the publis
     try victim.step { try once() }
 }.with(excluded: [.fork])
 
-private let publishFull = scenario(
-    "topic.one.publish.full", "the publisher, which waits for a lossless subscriber", full: true, victimWaits: true,
-    rouse: { try $0.readOne() }
-) { victim in
-    var publisher = try openOnePublisher(victim.site)
-    _ = try isTopicLate { try publisher.publish(Numbered(8), until: .shortly) }
-    try victim.step { try victim.site.doing { try publisher.publish(Numbered(7)) } }
+private func publishFull(_ form: Form) -> Scenario {
+    scenario(
+        "topic.one.publish.full" + form.rawValue, "the publisher, which waits for a lossless subscriber", full: true, victimWaits: true,
+        rouse: { try $0.readOne() }
+    ) { victim in
+        var publisher = try openOnePublisher(victim.site)
+        try unlessLate { try publisher.publish(Numbered(8), by: form, until: .shortly) }
+        try victim.step(by: form) { try victim.site.doing { try publisher.publish(Numbered(7), by: form) } }
+    }
+}
+
+private func publishFullGivenUp(_ form: Form) -> Scenario {
+    scenario(
+        "topic.one.publish.give-up" + form.rawValue, "the publisher, which gives up waiting for a lossless subscriber", full: true
+    ) { victim in
+        var publisher = try openOnePublisher(victim.site)
+        try form.givesUp { try publisher.publish(Numbered(8), by: form, until: form.briefly) }
+        try victim.step(by: form) { try publishOrGiveUp(&publisher, victim.site, form) }
+    }
 }
 
 /// The victim subscribes, to what it publishes itself; when it is dead nobody waits for it, and what it held is free.
 private func subscribing(
-    _ name: String, _ summary: String, _ mode: SubscriptionMode, messages: Int,
+    _ name: String, _ summary: String, _ mode: SubscriptionMode, messages: Int, form: Form = .blocking,
     _ body: @escaping @Sendable (inout TopicSubscriber) throws -> Void
 ) -> Scenario {
     scenario(name, summary, gating: mode == .lossless) { victim in
@@ -214,7 +249,7 @@ private func subscribing(
         try feed()
         try body(&subscriber)
         try feed()
-        try victim.step { try body(&subscriber) }
+        try victim.step(by: form) { try body(&subscriber) }
     }
 }
 
@@ -231,14 +266,16 @@ private let join = subscribing("topic.one.join", "a process that subscribes anew
     _ = try subscriber.drain()
 }
 
-private let sleep = scenario(
-    "topic.one.receive.sleep", "a subscriber that waits", victimWaits: true,
-    rouse: { ends in
-        try ends.drain()
-        _ = try ends.publishing { publisher in _ = try isTopicLate { try publisher.publish(Numbered(200), until: .soon) } }
-    }
-) { victim in
-    var subscriber = try openOneSubscriber(victim.site, .lossless)
-    _ = try isTopicLate { _ = try subscriber.receive(until: .shortly) }
-    try victim.step { _ = try subscriber.receive() }
-}.with(sleepers: [sleeper(0, .lossless)])
+private func sleep(_ form: Form) -> Scenario {
+    scenario(
+        "topic.one.receive.sleep" + form.rawValue, "a subscriber that waits", victimWaits: true,
+        rouse: { ends in
+            try ends.drain()
+            _ = try ends.publishing { publisher in try unlessLate { try publisher.publish(Numbered(200), until: .soon) } }
+        }
+    ) { victim in
+        var subscriber = try openOneSubscriber(victim.site, .lossless)
+        try unlessLate { try subscriber.receiveWhole(form, until: .shortly) }
+        try victim.step(by: form) { try subscriber.receiveWhole(form) }
+    }.with(sleepers: [sleeper(0, .lossless, form)])
+}

@@ -3,7 +3,10 @@ import Interprocess
 
 /// Several at once: who goes without, schedules, and storms.
 let variableConcurrentScenarios: [Scenario] =
-    [takingGivenUp, puttingGivenUp, variableStorm]
+    [
+        takingGivenUp(.blocking), takingGivenUp(.suspending), takingGivenUp(.cancelled), puttingGivenUp(.blocking),
+        puttingGivenUp(.suspending), puttingGivenUp(.cancelled), variableStorm,
+    ]
     + [
         Scenario(
             "variable.schedule", "one that puts three values, one that takes two, and one that reads", ["v"],
@@ -73,29 +76,33 @@ private func playLook(_ victim: Victim) throws {
     }
 }
 
-private let takingGivenUp = Scenario(
-    "variable.take.give-up", "a process that gives up waiting for a value, just when one comes", segments: ["v"],
-    survivor: { try variableSurvivor($0, isFull: false, .takers) }
-) { victim in
-    let variable = try openVariable(victim.site)
-    try SharedVariable<LatestRecord>.warm(victim.site)
-    try victim.step { try variable.fetch(victim.site, VariablePlace.victim, .soon) }
-} third: { third in
-    try openVariable(third.site).give(third.site, VariablePlace.third)
-    third.awaitKill()
-}.with(sleepers: [variableSleeper(0, .takers)])
+private func takingGivenUp(_ form: Form) -> Scenario {
+    Scenario(
+        "variable.take.give-up" + form.rawValue, "a process that gives up waiting for a value, just when one comes", segments: ["v"],
+        survivor: { try variableSurvivor($0, isFull: false, .takers) }
+    ) { victim in
+        let variable = try openVariable(victim.site)
+        try SharedVariable<LatestRecord>.warm(victim.site)
+        try victim.step(by: form) { try variable.fetch(victim.site, VariablePlace.victim, form.soon, by: form) }
+    } third: { third in
+        try openVariable(third.site).give(third.site, VariablePlace.third)
+        third.awaitKill()
+    }.with(sleepers: [variableSleeper(0, .takers)])
+}
 
-private let puttingGivenUp = Scenario(
-    "variable.put.give-up", "a process that gives up waiting to put a value, just when one is taken", segments: ["v"],
-    survivor: { try variableSurvivor($0, isFull: true, .putters) }
-) { victim in
-    let variable = try openVariable(victim.site)
-    try SharedVariable<LatestRecord>.warm(victim.site)
-    try victim.step { try variable.give(victim.site, VariablePlace.victim, 7, .soon) }
-} third: { third in
-    try openVariable(third.site).fetch(third.site, VariablePlace.third)
-    third.awaitKill()
-}.with(sleepers: [variableSleeper(0, .putters)])
+private func puttingGivenUp(_ form: Form) -> Scenario {
+    Scenario(
+        "variable.put.give-up" + form.rawValue, "a process that gives up waiting to put a value, just when one is taken", segments: ["v"],
+        survivor: { try variableSurvivor($0, isFull: true, .putters) }
+    ) { victim in
+        let variable = try openVariable(victim.site)
+        try SharedVariable<LatestRecord>.warm(victim.site)
+        try victim.step(by: form) { try variable.give(victim.site, VariablePlace.victim, 7, form.soon, by: form) }
+    } third: { third in
+        try openVariable(third.site).fetch(third.site, VariablePlace.third)
+        third.awaitKill()
+    }.with(sleepers: [variableSleeper(0, .putters)])
+}
 
 private let variableStorm = Scenario(
     "variable.storm", "three that put, three that take, one that reads and one that changes or swaps, killed at random",
@@ -109,8 +116,8 @@ func stormedVariable(_ process: Bystander, _ who: Int) throws {
     func soon() -> Deadline { .after(.milliseconds(20)) }
     while !process.isOver {
         switch who {
-        case 0..<3: try variable.give(site, who, UInt64(who), soon())
-        case 3..<6: try variable.fetch(site, who - 3, soon())
+        case 0..<3: try variable.give(site, who, UInt64(who), soon(), by: .of(who))
+        case 3..<6: try variable.fetch(site, who - 3, soon(), by: .of(who))
         case 6: try unlessLate { _ = try variable.read(until: soon()).check() }
         default:
             try unlessLate { try variable.modify(until: soon()) { $0.step() } }

@@ -5,8 +5,12 @@ import Interprocess
 /// `VariableConcurrentScenarios.swift`.
 let variableScenarios: [Scenario] =
     [
-        variablePut, variablePutWaiting, variableTake, variableTakeWaiting, variableRead, variableReadWaiting, variableSwap, variableModify,
-        variableLook, attachingVariable("variable.open", "a process that opens a variable", isClosed: false),
+        variablePut(.blocking), variablePut(.suspending), variablePutWaiting(.blocking), variablePutWaiting(.suspending),
+        variableTake(.blocking), variableTake(.suspending), variableTakeWaiting(.blocking),
+        variableTakeWaiting(.suspending).with(scribbled: { try callInTasks($0) }), variableRead(.blocking), variableRead(.suspending),
+        variableReadWaiting(.blocking), variableReadWaiting(.suspending), variableSwap(.blocking), variableSwap(.suspending),
+        variableModify(.blocking), variableModify(.suspending), variableLook(.blocking), variableLook(.suspending),
+        attachingVariable("variable.open", "a process that opens a variable", isClosed: false),
         attachingVariable("variable.close", "a process that closes a variable", isClosed: true),
     ] + variableConcurrentScenarios
 
@@ -25,25 +29,50 @@ func openVariable(
 extension SharedVariable<LatestRecord> {
     /// Puts a value, and writes down before that it is about to, and after that it has. Whether it came to that.
     @discardableResult
-    func give(_ site: Site, _ who: Int, _ number: UInt64 = 7, _ deadline: Deadline = .never) throws -> Bool {
+    func give(
+        _ site: Site, _ who: Int, _ number: UInt64 = 7, _ deadline: @autoclosure () -> Deadline = .never, by form: Form = .blocking
+    ) throws -> Bool {
         site.ledger[Mark.intent + who] += 1
-        let isDone = try unlessLate { try put(LatestRecord(number), until: deadline) }
+        let isDone = try form.givesUp {
+            try form.call {
+                try put(LatestRecord(number), until: deadline())
+            } _: {
+                try await put(LatestRecord(number), until: deadline())
+            }
+        }
         if isDone { site.ledger[Mark.done + who] += 1 } else { site.undone(who) }
         return isDone
     }
 
     /// The same for a value that is taken.
     @discardableResult
-    func fetch(_ site: Site, _ who: Int, _ deadline: Deadline = .never) throws -> UInt64? {
+    func fetch(
+        _ site: Site, _ who: Int, _ deadline: @autoclosure () -> Deadline = .never, by form: Form = .blocking
+    ) throws -> UInt64? {
         let place = who + VariablePlace.taking
         var number: UInt64?
         site.ledger[Mark.intent + place] += 1
-        guard try unlessLate({ number = try take(until: deadline).check() }) else {
+        let isDone = try form.givesUp {
+            number = try form.call {
+                try take(until: deadline())
+            } _: {
+                try await take(until: deadline())
+            }.check()
+        }
+        guard isDone else {
             site.undone(place)
             return nil
         }
         site.ledger[Mark.done + place] += 1
         return number
+    }
+
+    func readWhole(_ form: Form, _ deadline: @autoclosure () -> Deadline = .never) throws {
+        _ = try form.call {
+            try read(until: deadline())
+        } _: {
+            try await read(until: deadline())
+        }.check()
     }
 
     /// What is there is whole, and is all that was put and not taken.
@@ -78,6 +107,7 @@ extension SharedVariable<LatestRecord> {
         let variable = try openVariable(site, nil, "warm")
         try variable.useAll(site)
         try unlessLate { _ = try variable.take(until: .shortly) }
+        try unlessLate { try variable.readWhole(.suspending, .shortly) }
     }
 }
 
@@ -111,13 +141,13 @@ func variableSurvivor(_ site: Site, isFull: Bool, _ sleepers: VariableSleepers, 
         })
 }
 
-func variableSleeper(_ index: Int, _ sleepers: VariableSleepers) -> @Sendable (Bystander) throws -> Void {
+func variableSleeper(_ index: Int, _ sleepers: VariableSleepers, _ form: Form = .blocking) -> @Sendable (Bystander) throws -> Void {
     { process in
         let variable = try openVariable(process.site)
         try process.sleeping(index) {
             switch sleepers {
-            case .takers: try variable.fetch(process.site, VariablePlace.sleeper + index)
-            case .putters: try variable.give(process.site, VariablePlace.sleeper + index)
+            case .takers: try variable.fetch(process.site, VariablePlace.sleeper + index, by: form)
+            case .putters: try variable.give(process.site, VariablePlace.sleeper + index, by: form)
             }
         }
     }
@@ -139,16 +169,16 @@ private let third: @Sendable (Bystander) throws -> Void = { third in
 }
 
 private func variable(
-    _ name: String, _ summary: String, isFull: Bool, _ sleepers: VariableSleepers, rouse: VariableSleepers? = nil,
+    _ name: String, _ summary: String, isFull: Bool, _ sleepers: VariableSleepers, rouse: VariableSleepers? = nil, _ form: Form,
     operation: @escaping @Sendable (SharedVariable<LatestRecord>, Site) throws -> Void
 ) -> Scenario {
     Scenario(
-        "variable.\(name)", summary, segments: ["v"], victimWaits: rouse != nil,
+        "variable.\(name)\(form.rawValue)", summary, segments: ["v"], victimWaits: rouse != nil,
         survivor: { try variableSurvivor($0, isFull: isFull, sleepers, rouse: rouse) }
     ) { victim in
         let variable = try openVariable(victim.site)
         try SharedVariable<LatestRecord>.warm(victim.site)
-        try victim.step { try operation(variable, victim.site) }
+        try victim.step(by: form) { try operation(variable, victim.site) }
     } third: {
         try third($0)
     } scribbled: { victim in
@@ -156,7 +186,7 @@ private func variable(
         callEverything(variable, .now)
         try victim.step { callEverything(variable, victim.deadline) }
     }
-    .with(sleepers: (0..<2).map { variableSleeper($0, sleepers) })
+    .with(sleepers: (0..<2).map { variableSleeper($0, sleepers, $0 == 0 ? .blocking : form) })
 }
 
 private func callEverything(_ variable: SharedVariable<LatestRecord>, _ deadline: Deadline) {
@@ -172,50 +202,90 @@ private func callEverything(_ variable: SharedVariable<LatestRecord>, _ deadline
     _ = try? variable.tryPut(LatestRecord(9))
 }
 
-private let variablePut = variable("put", "a process that puts a value", isFull: false, .takers) { variable, site in
-    try variable.give(site, VariablePlace.victim)
+private func callInTasks(_ victim: Victim) throws {
+    let variable = try openVariable(victim.site)
+    func all() {
+        for form in [Form.suspending, .cancelled] {
+            _ = try? variable.give(victim.site, VariablePlace.victim, 7, Form.scribbled, by: form)
+            _ = try? variable.fetch(victim.site, VariablePlace.victim, Form.scribbled, by: form)
+            try? variable.readWhole(form, Form.scribbled)
+        }
+    }
+    all()
+    try victim.step { all() }
 }
 
-private let variablePutWaiting = variable(
-    "put.full", "a process that waits to put a value", isFull: true, .putters, rouse: .putters
-) { variable, site in try variable.give(site, VariablePlace.victim) }
-
-private let variableTake = variable("take", "a process that takes the value", isFull: true, .putters) { variable, site in
-    try variable.fetch(site, VariablePlace.victim)
+private func variablePut(_ form: Form) -> Scenario {
+    variable("put", "a process that puts a value", isFull: false, .takers, form) { variable, site in
+        try variable.give(site, VariablePlace.victim, by: form)
+    }
 }
 
-private let variableTakeWaiting = variable(
-    "take.empty", "a process that waits for a value", isFull: false, .takers, rouse: .takers
-) { variable, site in try variable.fetch(site, VariablePlace.victim) }
-
-private let variableRead = variable("read", "a process that reads the value", isFull: true, .putters) { variable, site in
-    _ = try variable.read().check()
+private func variablePutWaiting(_ form: Form) -> Scenario {
+    variable("put.full", "a process that waits to put a value", isFull: true, .putters, rouse: .putters, form) { variable, site in
+        try variable.give(site, VariablePlace.victim, by: form)
+    }
 }
 
-private let variableReadWaiting = variable(
-    "read.empty", "a process that waits for a value to read, beside others", isFull: false, .takers, rouse: .takers
-) { variable, site in
-    _ = try variable.read().check()
-}.with(sleepers: [readingSleeper(0), variableSleeper(1, .takers), readingSleeper(2)])
-
-private let variableSwap = variable("swap", "a process that swaps the value", isFull: true, .putters) { variable, site in
-    site.ledger[Mark.reached] = 1
-    let old = try variable.swap(LatestRecord(1000)).check()
-    try Violation.unless(old != 1000, "the value was swapped with itself")
+private func variableTake(_ form: Form) -> Scenario {
+    variable("take", "a process that takes the value", isFull: true, .putters, form) { variable, site in
+        try variable.fetch(site, VariablePlace.victim, by: form)
+    }
 }
 
-private let variableModify = variable("modify", "a process that changes the value", isFull: true, .putters) { variable, site in
-    let number = try variable.modify { value in
-        value.step()
-        return value
-    }.check()
-    try Violation.unless((6...10).contains(number), "it is \(number) after one change")
+private func variableTakeWaiting(_ form: Form) -> Scenario {
+    variable("take.empty", "a process that waits for a value", isFull: false, .takers, rouse: .takers, form) { variable, site in
+        try variable.fetch(site, VariablePlace.victim, by: form)
+    }
 }
 
-private let variableLook = variable(
-    "withValue", "a process that looks at the value in its place", isFull: true, .putters
-) { variable, _ in
-    try variable.withValue { _ = try $0.check() }
+private func variableRead(_ form: Form) -> Scenario {
+    variable("read", "a process that reads the value", isFull: true, .putters, form) { variable, _ in try variable.readWhole(form) }
+}
+
+private func variableReadWaiting(_ form: Form) -> Scenario {
+    variable(
+        "read.empty", "a process that waits for a value to read, beside others", isFull: false, .takers, rouse: .takers, form
+    ) { variable, _ in
+        try variable.readWhole(form)
+    }.with(sleepers: [readingSleeper(0), variableSleeper(1, .takers), readingSleeper(2)])
+}
+
+private func variableSwap(_ form: Form) -> Scenario {
+    variable("swap", "a process that swaps the value", isFull: true, .putters, form) { variable, site in
+        site.ledger[Mark.reached] = 1
+        let old = try form.call {
+            try variable.swap(LatestRecord(1000))
+        } _: {
+            try await variable.swap(LatestRecord(1000))
+        }.check()
+        try Violation.unless(old != 1000, "the value was swapped with itself")
+    }
+}
+
+private func variableModify(_ form: Form) -> Scenario {
+    variable("modify", "a process that changes the value", isFull: true, .putters, form) { variable, _ in
+        func change(_ value: inout LatestRecord) -> LatestRecord {
+            value.step()
+            return value
+        }
+        let number = try form.call {
+            try variable.modify(change)
+        } _: {
+            try await variable.modify(change)
+        }.check()
+        try Violation.unless((6...10).contains(number), "it is \(number) after one change")
+    }
+}
+
+private func variableLook(_ form: Form) -> Scenario {
+    variable("withValue", "a process that looks at the value in its place", isFull: true, .putters, form) { variable, _ in
+        try form.call {
+            try variable.withValue { _ = try $0.check() }
+        } _: {
+            try await variable.withValue { _ = try $0.check() }
+        }
+    }
 }
 
 private func attachingVariable(_ scenario: String, _ summary: String, isClosed: Bool) -> Scenario {

@@ -3,7 +3,7 @@ import Interprocess
 
 /// A wait on two queues, a semaphore and a notifier at once, while one of those who take part is killed.
 let waitSetScenarios: [Scenario] = [
-    waiting,
+    waiting(.blocking), waiting(.suspending), waiting(.cancelled),
     Scenario(
         "waitset.schedule", "a sender into each of two queues, and one that waits on both", ["a", "b"],
         Schedule(players: [{ try send($0, "a") }, { try send($0, "b") }, receive], check: { _ in })),
@@ -60,59 +60,71 @@ private func takeAll(_ receiver: inout Receiver<Numbered>) throws -> Int {
     }
 }
 
-private let waiting = Scenario(
-    "waitset.wait", "a process that waits on two queues, a semaphore and a notifier", segments: ["a", "b", "s", "n"], victimWaits: true,
-    survivor: { site in
-        let senders = try Senders(site)
+private func wait(_ set: inout WaitSet, _ form: Form, until deadline: @autoclosure () -> Deadline) throws -> [WaitSet.Event] {
+    try form.call {
+        try set.wait(until: deadline())
+    } _: {
+        try await set.wait(until: deadline())
+    }
+}
+
+private func waiting(_ form: Form) -> Scenario {
+    Scenario(
+        "waitset.wait" + form.rawValue, "a process that waits on two queues, a semaphore and a notifier", segments: ["a", "b", "s", "n"],
+        victimWaits: form != .cancelled,
+        survivor: { site in
+            let senders = try Senders(site)
+            let units = try semaphore(site)
+            let notifier = try SharedNotifier(named: "n", ids: 4, options: site.synchronization, strategy: .park)
+            return Survivor(
+                prepare: { site.begin() }, rouse: { senders.send() }, meanwhile: { senders.send() },
+                goOn: {
+                    // Whoever sleeps at the semaphore gets the unit, although one that was killed watched it too.
+                    if site.asleep > 0 { try units.signal() }
+                    site.awaitSleepers()
+                    var a = try Receiver<Numbered>(from: "a", options: options(site)),
+                        b = try Receiver<Numbered>(from: "b", options: options(site))
+                    _ = (try takeAll(&a), try takeAll(&b))
+                    var set = WaitSet(strategy: .park)
+                    let sources = [set.add(a), set.add(b)]
+                    senders.send()
+                    var left = Set(sources)
+                    while !left.isEmpty {
+                        for event in try set.wait() {
+                            try Violation.unless(event.condition == .ready, "\(event.condition)")
+                            let isA = event.source == sources[0]
+                            if try isA ? takeAll(&a) > 0 : takeAll(&b) > 0 { left.remove(event.source) }
+                        }
+                    }
+                    try Violation.unless(
+                        a.nextSequence == senders.a.nextSequence && b.nextSequence == senders.b.nextSequence, "messages are missing")
+                    while try units.tryWait() {}
+                    withExtendedLifetime(notifier) {}
+                })
+        }
+    ) { victim in
+        let site = victim.site
+        var a = try Receiver<Numbered>(from: "a", options: options(site)), b = try Receiver<Numbered>(from: "b", options: options(site))
+        _ = (try takeAll(&a), try takeAll(&b))
         let units = try semaphore(site)
         let notifier = try SharedNotifier(named: "n", ids: 4, options: site.synchronization, strategy: .park)
-        return Survivor(
-            prepare: { site.begin() }, rouse: { senders.send() }, meanwhile: { senders.send() },
-            goOn: {
-                // Whoever sleeps at the semaphore gets the unit, although one that was killed watched it too.
-                if site.asleep > 0 { try units.signal() }
-                site.awaitSleepers()
-                var a = try Receiver<Numbered>(from: "a", options: options(site)),
-                    b = try Receiver<Numbered>(from: "b", options: options(site))
-                _ = (try takeAll(&a), try takeAll(&b))
-                var set = WaitSet(strategy: .park)
-                let sources = [set.add(a), set.add(b)]
-                senders.send()
-                var left = Set(sources)
-                while !left.isEmpty {
-                    for event in try set.wait() {
-                        try Violation.unless(event.condition == .ready, "\(event.condition)")
-                        let isA = event.source == sources[0]
-                        if try isA ? takeAll(&a) > 0 : takeAll(&b) > 0 { left.remove(event.source) }
-                    }
-                }
-                try Violation.unless(
-                    a.nextSequence == senders.a.nextSequence && b.nextSequence == senders.b.nextSequence, "messages are missing")
-                while try units.tryWait() {}
-                withExtendedLifetime(notifier) {}
-            })
-    }
-) { victim in
-    let site = victim.site
-    var a = try Receiver<Numbered>(from: "a", options: options(site)), b = try Receiver<Numbered>(from: "b", options: options(site))
-    _ = (try takeAll(&a), try takeAll(&b))
-    let units = try semaphore(site)
-    let notifier = try SharedNotifier(named: "n", ids: 4, options: site.synchronization, strategy: .park)
-    let listener = notifier.listen()
-    var set = WaitSet(strategy: .park)
-    _ = (set.add(a), set.add(b), set.add(units), set.add(listener))
-    try unlessLate { _ = try set.wait(until: .shortly) }
-    _ = (try takeAll(&a), try takeAll(&b))
-    try victim.step {
-        try unlessLate { _ = try set.wait(until: victim.deadline) }
+        let listener = notifier.listen()
+        var set = WaitSet(strategy: .park)
+        _ = (set.add(a), set.add(b), set.add(units), set.add(listener))
+        try form.givesUp { _ = try wait(&set, form, until: form.briefly) }
         _ = (try takeAll(&a), try takeAll(&b))
-    }
-}.with(sleepers: [
-    { process in
-        let units = try semaphore(process.site)
-        try process.sleeping(0) { try units.wait() }
-    }
-])
+        try victim.step(by: form) {
+            // A passed deadline of the lab's own, or what this form gives up with.
+            try unlessLate { try form.givesUp { _ = try wait(&set, form, until: victim.deadline) } }
+            _ = (try takeAll(&a), try takeAll(&b))
+        }
+    }.with(sleepers: [
+        { process in
+            let units = try semaphore(process.site)
+            try process.sleeping(0) { try units.wait() }
+        }
+    ])
+}
 
 // MARK: Schedules
 

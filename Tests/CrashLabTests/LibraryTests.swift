@@ -26,6 +26,7 @@ import Testing
                 ["queue.receive", "queue.tryReceive", "queue.receiveBatch", "queue.bytes.receive", "queue.bytes.receiveInPlace"],
                 ["queue.receive.empty", "queue.receive.dropNewest", "queue.receive.dropOldest"],
                 ["fanin.send", "fanin.send.full", "fanin.send.waking", "fanin.join", "fanin.receive", "fanin.receive.sleep"],
+                ["fanin.receive.sleep.async", "shared.send.full.async", "shared.receive.sleep.async", "shared.take.async"],
             ])
         func messages(scenarios: [String]) async throws {
             try await holds(scenarios + ["--mode", "kill", "--every", "20000"])
@@ -37,6 +38,7 @@ import Testing
                 ["topic.publish", "topic.publish.loan", "topic.close"],
                 ["topic.receive", "topic.receive.lossy", "topic.take", "topic.join"],
                 ["topic.one.publish", "topic.one.publish.loan", "topic.one.open", "topic.one.take", "topic.one.join"],
+                ["topic.publish.full.async", "topic.receive.sleep.async", "topic.one.publish.full.async"],
             ])
         func topics(scenarios: [String]) async throws {
             try await holds(scenarios + ["--mode", "kill", "--every", "20000"])
@@ -47,6 +49,7 @@ import Testing
             arguments: [
                 ["variable.put", "variable.take", "variable.swap", "variable.modify"],
                 ["variable.put.full", "variable.take.empty", "variable.read", "variable.withValue"],
+                ["variable.put.full.async", "variable.take.empty.async"],
             ])
         func variables(scenarios: [String]) async throws {
             try await holds(scenarios + ["--mode", "kill", "--every", "20000"])
