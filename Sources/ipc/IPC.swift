@@ -14,7 +14,10 @@ struct IPC: AsyncParsableCommand {
             """,
         version: toolVersion,
         groupedSubcommands: [
-            CommandGroup(name: "Try:", subcommands: [Demo.self, Send.self, Receive.self]),
+            CommandGroup(name: "Try:", subcommands: [Demo.self]),
+            CommandGroup(
+                name: "Send and receive:",
+                subcommands: [Send.self, Receive.self, Publish.self, Subscribe.self, Call.self, Serve.self]),
             CommandGroup(
                 name: "Look and clean up:",
                 subcommands: [List.self, Who.self, Inspect.self, Remove.self, CollectGarbage.self, Layout.self, HandoffCommand.self]),
@@ -75,7 +78,7 @@ struct IPC: AsyncParsableCommand {
     private static var helpCommand: String {
         let names = [
             Demo.self, Send.self, Receive.self, List.self, Who.self, Inspect.self, Remove.self, CollectGarbage.self, Layout.self,
-            HandoffCommand.self, Facilities.self, Bench.self,
+            HandoffCommand.self, Facilities.self, Bench.self, Publish.self, Subscribe.self, Call.self, Serve.self,
         ]
         .map { ($0 as any ParsableCommand.Type)._commandName }
         let first = CommandLine.arguments.dropFirst().first ?? ""
