@@ -61,8 +61,8 @@ extension ToolTests {
         #expect(outcome.status == 1)
         #expect(outcome.text.contains("Cannot be: page \(page): unknown kind") && outcome.text.contains("?"), "\(outcome.text)")
         let queue = try Sender<Int>(to: "numbers", options: QueueOptions(directory: directory.objects))
-        for name in ["numbers", "nothing"] {
-            let refused = try await ipc(["inspect", name])
+        for arguments in [["nothing"], ["numbers", "--svg", directory.path(of: "x.svg").string]] {
+            let refused = try await ipc(["inspect"] + arguments)
             #expect(refused.status == 1 && refused.output.isEmpty)
             #expect(refused.error.hasPrefix("ipc: ") && refused.error.split(separator: "\n").count == 1, "\(refused.error)")
         }

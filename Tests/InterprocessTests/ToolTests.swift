@@ -117,7 +117,7 @@ import Testing
             to: "lossy", capacity: 1, options: QueueOptions(directory: directory.objects, overflow: .dropNewest))
         for number in 0..<1000 { try await sender.send([UInt8(truncatingIfNeeded: number)]) }
         let text = try await ipc(["list"]).text
-        #expect(text.contains("\(sender.waiting), \(1000 - sender.waiting) dropped"), "\(text)")
+        #expect(text.contains("\(sender.waiting) waiting, \(1000 - sender.waiting) dropped"), "\(text)")
         // What transfers files does not lose parts of them.
         let refused = try await ipc(["receive", "lossy"])
         #expect(refused.status > 0 && refused.error.contains("drops the newest"), "\(refused.error)")

@@ -104,15 +104,19 @@ extension ObjectDetails {
             case .service: .service
             default: .none
             }
-        peers = PeerTable(mapping: mapping).all().map { peer in
-            ObjectPeer(information: peer, holds: recovery.claims(mapping, peer.id), isAlive: peer.isAlive && isOpen)
-        }
         queue =
             switch header.kind {
             case .queue where isWhole: Result { () throws(InterprocessError) in try QueueInspection.statistics(mapping, name) }
             case .fanIn: Result { () throws(InterprocessError) in try FanInSegment.statistics(mapping, name) }
             default: nil
             }
+        let found = ObjectFigures.read(mapping, queue, name)
+        let parts = (try? found.get().parts) ?? [:]
+        figures = found.map(\.figures)
+        peers = PeerTable(mapping: mapping).all().map { peer in
+            ObjectPeer(
+                information: peer, holds: recovery.claims(mapping, peer.id), isAlive: peer.isAlive && isOpen, parts: parts[peer.id] ?? [])
+        }
         isGarbage = !isOpen && mapping.isGarbageIfAlone(withMessages: false)
         isGarbageWithMessages = !isOpen && mapping.isGarbageIfAlone(withMessages: true)
     }

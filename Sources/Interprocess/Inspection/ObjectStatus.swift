@@ -41,6 +41,8 @@ public struct ObjectDetails: Sendable {
     public let peers: [ObjectPeer]
     /// What is in it if it is a queue.
     public let queue: Result<QueueStatistics, InterprocessError>?
+    /// What it says of itself in numbers, whatever it is; none of a segment without structure, or an arena, which ``SharedArena/statistics()`` is for. A failure says which field is impossible.
+    public let figures: Result<[ObjectFigure], InterprocessError>
     /// Whether it is left over: nobody has it open, it was to live until its last peer leaves, and it holds nothing that was not received.
     public let isGarbage: Bool
     /// The same for whom messages do not count that nobody has received.
@@ -54,4 +56,6 @@ public struct ObjectPeer: Sendable, Equatable {
     public let holds: DeathNotice.Claims
     /// Whether it lives. Unlike ``PeerInformation/isAlive`` it takes into account that nobody has the object open.
     public let isAlive: Bool
+    /// What else it is to the object, in words: "publisher", "has 2 units", "is next".
+    public let parts: [String]
 }

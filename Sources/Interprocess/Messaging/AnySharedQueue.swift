@@ -45,7 +45,7 @@ public class AnySharedQueue: @unchecked Sendable {
     }
 
     /// How many messages are in it, and in which state. O(capacity). May have changed when it is read.
-    public var statistics: SharedQueueStatistics { SharedQueueStatistics(core) }
+    public var statistics: SharedQueueStatistics { SharedQueueStatistics(core.words, peers: core.table.count) }
 
     @usableFromInline
     func check(_ priority: Int) {
@@ -74,10 +74,11 @@ public struct SharedQueueStatistics: Sendable, Equatable {
     /// Messages that the queue has dropped since it was made.
     public let dropped: UInt64
 
-    init(_ core: SharedQueueCore) {
-        waiting = core.waiting
-        taken = core.beingWorkedOn
-        deadLetters = core.deadLetters
-        dropped = core.dropped
+    init(_ words: SharedQueueWords, peers: Int) {
+        let slots = words.slots
+        waiting = words.waiting
+        taken = (0..<slots.count).count { slots.current($0).kind == .taken }
+        deadLetters = (0..<slots.count).count { slots.current($0).kind == .deadLetter }
+        dropped = (0..<peers).reduce(0) { $0 &+ words.drops($1).newest.loadAcquire() &+ words.drops($1).oldest.loadAcquire() }
     }
 }

@@ -49,8 +49,14 @@ struct LatestWords: @unchecked Sendable {
     }
 
     static func stride<Value>(_ type: Value.Type) -> Int {
-        let alignment = SynchronizationWords.alignment
-        return (valueOffset(type) + MemoryLayout<Value>.stride + alignment - 1) / alignment * alignment
+        stride(size: MemoryLayout<Value>.stride, alignment: MemoryLayout<Value>.alignment).bytes
+    }
+
+    /// Of a value of so many bytes; with `isTooLarge`, there can be none.
+    static func stride(size: Int, alignment: Int) -> (bytes: Int, isTooLarge: Bool) {
+        let head = max(MemoryLayout<ipc_latest_version>.size, alignment)
+        let (sum, overflow) = size.addingReportingOverflow(head + SynchronizationWords.alignment - 1)
+        return (sum / SynchronizationWords.alignment * SynchronizationWords.alignment, overflow || size < 0)
     }
 
     /// Bytes of all words and versions.

@@ -18,17 +18,14 @@ extension SharedQueueCore {
     }
 
     /// Messages that nobody has taken. O(slots).
+    var waiting: Int { words.waiting }
+}
+
+extension SharedQueueWords {
+    /// Messages that nobody has taken. O(slots).
     var waiting: Int {
+        let slots = slots
         let returned = (0..<slots.count).count { slots.current($0).kind == .returned }
         return returned + (0..<shape.priorities).reduce(0) { $0 + ring($1).waiting(slots.isWaiting) }
-    }
-
-    /// Messages that receivers have taken and not acknowledged. O(slots).
-    var beingWorkedOn: Int { (0..<slots.count).count { slots.current($0).kind == .taken } }
-
-    var deadLetters: Int { (0..<slots.count).count { slots.current($0).kind == .deadLetter } }
-
-    var dropped: UInt64 {
-        (0..<table.count).reduce(0) { $0 &+ words.drops($1).newest.loadAcquire() &+ words.drops($1).oldest.loadAcquire() }
     }
 }

@@ -25,7 +25,7 @@ public class AnyClient: @unchecked Sendable {
     public var segment: Segment { core.segment }
 
     /// What is in flight. O(capacity). May have changed when it is read.
-    public var statistics: ServiceStatistics { ServiceStatistics(core) }
+    public var statistics: ServiceStatistics { ServiceStatistics(core.records) }
 }
 
 /// The calls of a service.
@@ -39,9 +39,9 @@ public struct ServiceStatistics: Sendable, Equatable {
     /// Calls that a server has and nobody waits for any more, and calls that were withdrawn behind one that waits.
     public private(set) var abandoned = 0
 
-    init(_ core: ServiceCore) {
-        for index in 0..<core.records.count {
-            switch core.records.current(index).kind {
+    init(_ records: CallRecords) {
+        for index in 0..<records.count {
+            switch records.current(index).kind {
             case .sending: waiting += 1
             case .serving: serving += 1
             case .replied, .failed: ended += 1

@@ -22,7 +22,7 @@ public class AnyServer: @unchecked Sendable {
     public var segment: Segment { core.segment }
 
     /// What is in flight. O(capacity). May have changed when it is read.
-    public var statistics: ServiceStatistics { ServiceStatistics(core) }
+    public var statistics: ServiceStatistics { ServiceStatistics(core.records) }
 
     /// Takes no more calls: all who wait for one with this value get nil, and its loops end. Calls that it has taken are to be ended as ever; those that wait stay for other servers. For good.
     public func stop() { core.stop() }

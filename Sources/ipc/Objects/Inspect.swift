@@ -6,24 +6,38 @@ import SystemPackage
 /// `ipc inspect`.
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show what an arena holds, with a picture of its heap.",
+        abstract: "Show what an object holds; of an arena, with a picture of its heap.",
         discussion: """
-            How large it is and what of it is used, free, in somebody's hand (freed if that process ends now) or given back to the system; \
-            the sizes of its blocks, who has heaps in it, its named objects, and whether something is in it that cannot be. Works on an \
-            arena that somebody has open, or that is kept until it is removed; it is opened for that moment as by any other process, and nothing in it changes.
+            Of any object: what it is, every number that it says of itself, and its peers with what they are to it: who has a lock, how far \
+            each subscriber is behind. Looking disturbs nobody.
+
+            Of an arena: how large it is and what of it is used, free, in somebody's hand (freed if that process ends now) or given back to the system; \
+            the sizes of its blocks, who has heaps in it, its named objects, and whether something is in it that cannot be. An arena must be one that somebody has open, or that is kept until it is removed; it is opened for that moment as by any other process, and nothing in it changes.
 
             Exit status: 0; 1 if it cannot be opened, or if something in it cannot be.
             """)
 
-    @Argument(help: "The arena's name.")
+    @Argument(help: "The object's name.")
     var name: String
     @OptionGroup var location: DirectoryOption
-    @Option(help: ArgumentHelp("Also write the picture as an image to a file, which says what is under the pointer.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Also write an arena's picture as an image to a file, which says what is under the pointer.", valueName: "file"))
     var svg: String?
     @Flag(help: "Print one JSON object instead.")
     var json = false
 
     func run() throws {
+        let object = try location.objects.status(of: try ObjectName(name))
+        if let details = object.details, details.header.kind != .arena {
+            if svg != nil {
+                throw CommandFailure("'\(name)' is a \(details.header.kind), not an arena: there is no picture of it for --svg")
+            }
+            return try ObjectInspection(object: object, details: details).write(json: json)
+        }
+        try inspectArena()
+    }
+
+    private func inspectArena() throws {
         let arena = try SharedArena(
             named: try ObjectName(name), options: ArenaOptions(directory: location.objects, existence: .mustExist))
         let (statistics, map, problems) = (arena.statistics(), arena.map(), arena.validate())

@@ -8,8 +8,8 @@ struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show every object of this user.",
         discussion: """
-            One line for each: its name, what it is, its size and age, how many processes have it open, how many messages wait in a \
-            queue, and whether anybody is there. Objects that nobody has open are abandoned; those of them that hold nothing are what \
+            One line for each: its name, what it is, its size and age, how many processes have it open, what is in it, as messages that wait \
+            in a queue, and whether anybody is there. Objects that nobody has open are abandoned; those of them that hold nothing are what \
             'ipc gc' removes. Behind "refused" stands why an object cannot be opened. What is no object of this user's, or cannot be read, \
             is foreign, with the reason. Bytes of a name that cannot be shown are escaped, as in '\\xff', and 'ipc remove' takes the name \
             like that. Looking disturbs nobody.
@@ -25,7 +25,7 @@ struct List: ParsableCommand {
         if json { return try Output.write(Self.json(objects, directory).description + "\n") }
         if objects.isEmpty { return try Output.write("There are no objects in \(directory.path).\n") }
         var table = TextRows(
-            .left("name"), .left("kind"), .right("size"), .right("age"), .right("peers"), .right("waiting"), .left("state"))
+            .left("name"), .left("kind"), .right("size"), .right("age"), .right("peers"), .left("content"), .left("state"))
         table.rows = objects.map { Self.row($0) }
         try Output.write(table.text())
     }
@@ -34,17 +34,10 @@ struct List: ParsableCommand {
         guard let details = object.details else {
             return [object.printableName, "foreign", byteCount(object.size), "", "", "", object.stateText]
         }
-        let waiting =
-            switch details.queue {
-            case .success(let statistics):
-                statistics.dropped == 0 ? "\(statistics.waiting)" : "\(statistics.waiting), \(statistics.dropped) dropped"
-            case .failure: "?"
-            case nil: ""
-            }
         let living = details.peers.count { $0.isAlive }
         return [
             object.printableName, details.kindText, byteCount(object.size), ageText(since: details.header.createdNanoseconds),
-            "\(living)", waiting, object.stateText,
+            "\(living)", details.contentText, object.stateText,
         ]
     }
 
@@ -96,6 +89,7 @@ extension ObjectStatus {
             case .failure(let error): members += [("waiting", .null), ("reason", .string(error.reason))]
             case nil: break
             }
+            members.append(("figures", details.figuresJSON))
         }
         if let refusal { members.append(("refused", .string(refusal.reason))) }
         return .object(members)
@@ -113,6 +107,27 @@ extension ObjectDetails {
         guard [.queue, .latestValue, .topic, .variable].contains(header.kind) else { return "\(header.kind)" }
         return header.element.size == 0 ? "\(header.kind) of bytes" : "\(header.kind) of \(header.element.identifier)"
     }
+}
+
+extension ObjectDetails {
+    /// What is in it, in a few words: "5 waiting, 2 dropped", "taken", "3 units".
+    var contentText: String {
+        guard case .success(let figures) = figures else { return "?" }
+        let telling = figures.filter { figure in
+            guard figure.value > 0, !figure.name.hasSuffix("bytes") else { return false }
+            return figure.kind != .counter || ["dropped", "missed"].contains(figure.name)
+        }
+        return (telling.isEmpty ? Array(figures.prefix(1)) : telling).map(\.text).joined(separator: ", ")
+    }
+
+    var figuresJSON: JSONValue {
+        guard case .success(let figures) = figures else { return .null }
+        return .object(figures.map { ($0.name, $0.kind == .flag ? .bool($0.value != 0) : .unsigned($0.value)) })
+    }
+}
+
+extension ObjectFigure {
+    fileprivate var text: String { kind == .flag ? (value == 0 ? "not \(name)" : name) : "\(value) \(name)" }
 }
 
 /// How long ago a wall-clock time was: "5 s", "12 min", "3 h", "40 d".

@@ -6,6 +6,28 @@ extension ObjectPeer {
     fileprivate var roleNames: [String] {
         [(DeathNotice.Claims.sender, "sender"), (.receiver, "receiver")].filter { holds.contains($0.0) }.map(\.1)
     }
+
+    static var table: TextRows {
+        TextRows(.left("peer"), .right("pid"), .left("program"), .left("user"), .left("since"), .left("state"), .left("part"))
+    }
+
+    var row: [String] {
+        let it = information
+        return [
+            "\(it.id)", "\(it.pid)", it.program, accountName(ofUser: it.userID) ?? "\(it.userID)",
+            localTimeText(wallClockNanoseconds: it.joinedNanoseconds), isAlive ? "alive" : "dead",
+            (roleNames + parts).joined(separator: "; "),
+        ]
+    }
+
+    var json: JSONValue {
+        let it = information
+        return .object([
+            ("peer", .string("\(it.id)")), ("pid", .int(Int(it.pid))), ("program", .string(it.program)),
+            ("user", .int(Int(it.userID))), ("since", .unsigned(it.joinedNanoseconds)), ("alive", .bool(isAlive)),
+            ("roles", .array(roleNames.map { .string($0) })), ("parts", .array(parts.map { .string($0) })),
+        ])
+    }
 }
 
 /// `ipc who`.
@@ -14,7 +36,7 @@ struct Who: ParsableCommand {
         abstract: "Show which processes have an object open.",
         discussion: """
             One line for each peer: its id, process, program and user, since when it has the object open, whether it lives, and what it \
-            holds: for a queue the role of sender or receiver. A dead peer is shown until a survivor has given back what it held. Looking \
+            is to it: the sender of a queue, the holder of a lock, a subscriber and how far it is behind. A dead peer is shown until a survivor has given back what it held. Looking \
             disturbs nobody.
             """)
 
@@ -33,16 +55,8 @@ struct Who: ParsableCommand {
         if json { return try Output.write(Self.json(details, object).description + "\n") }
         if let refusal = object.refusal { try Output.write("'\(name)' cannot be opened: \(refusal.reason).\n") }
         if details.peers.isEmpty { return try Output.write("Nobody has '\(name)' open.\n") }
-        var table = TextRows(
-            .left("peer"), .right("pid"), .left("program"), .left("user"), .left("since"), .left("state"), .left("role"))
-        table.rows = details.peers.map { peer in
-            let it = peer.information
-            return [
-                "\(it.id)", "\(it.pid)", it.program, accountName(ofUser: it.userID) ?? "\(it.userID)",
-                localTimeText(wallClockNanoseconds: it.joinedNanoseconds), peer.isAlive ? "alive" : "dead",
-                peer.roleNames.joined(separator: ", "),
-            ]
-        }
+        var table = ObjectPeer.table
+        table.rows = details.peers.map(\.row)
         try Output.write(table.text())
     }
 
@@ -51,18 +65,7 @@ struct Who: ParsableCommand {
             ("name", .string(object.printableName)), ("kind", .string("\(details.header.kind)")),
             ("state", .string(object.isOpen ? "alive" : "abandoned")),
             ("refused", object.refusal.map { .string($0.reason) } ?? .null),
-            (
-                "peers",
-                .array(
-                    details.peers.map { peer in
-                        let it = peer.information
-                        return .object([
-                            ("peer", .string("\(it.id)")), ("pid", .int(Int(it.pid))), ("program", .string(it.program)),
-                            ("user", .int(Int(it.userID))), ("since", .unsigned(it.joinedNanoseconds)), ("alive", .bool(peer.isAlive)),
-                            ("roles", .array(peer.roleNames.map { .string($0) })),
-                        ])
-                    })
-            ),
+            ("peers", .array(details.peers.map(\.json))),
         ])
     }
 }

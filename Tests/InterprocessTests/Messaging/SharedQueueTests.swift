@@ -77,7 +77,7 @@ struct SharedQueueTests {
         for numbers in seen.withLock({ $0 }) {
             if receivers == 1 { #expect(numbers == Array(0..<count)) } else { #expect(numbers.sorted() == Array(0..<count)) }
         }
-        #expect(kept.statistics == SharedQueueStatistics(kept.core))
+        #expect(kept.statistics == SharedQueueStatistics(kept.core.words, peers: kept.core.table.count))
         #expect(kept.statistics.waiting == 0 && kept.statistics.taken == 0)
         #expect(throws: SendError(.closed, Item(sender: 0, number: 0))) { try kept.send(Item(sender: 0, number: 0)) }
     }

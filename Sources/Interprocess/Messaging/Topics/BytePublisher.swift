@@ -51,7 +51,7 @@ public struct BytePublisher: ~Copyable, @unchecked Sendable {
     public var isFinished: Bool { core.topic.isFinished }
 
     /// Who publishes and subscribes now, and how far they are, and what is in use. O(peers + places).
-    public var statistics: TopicStatistics { TopicStatistics(core.topic) }
+    public var statistics: TopicStatistics { TopicStatistics(core.topic.words) }
 
     /// Publishes a copy of `bytes` as one message; waits while a lossless subscriber has not read the message whose place it takes, or until `deadline`. O(bytes).
     ///

@@ -56,7 +56,7 @@ public struct ByteSubscriber: ~Copyable, @unchecked Sendable {
     public var isFinished: Bool { core.topic.isFinished }
 
     /// Who publishes and subscribes now, and how far they are, and what is in use. O(peers + places).
-    public var statistics: TopicStatistics { TopicStatistics(core.topic) }
+    public var statistics: TopicStatistics { TopicStatistics(core.topic.words) }
 
     /// Begins anew with the message that `history` says, as if it had just joined: what was not received before that is not counted as missed. O(peers) for publishers, once.
     ///

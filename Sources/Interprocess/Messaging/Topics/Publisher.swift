@@ -57,7 +57,7 @@ public struct Publisher<Element: Shareable>: ~Copyable, @unchecked Sendable {
     public var isFinished: Bool { core.topic.isFinished }
 
     /// Who publishes and subscribes now, and how far they are, and what is in use. O(peers + places).
-    public var statistics: TopicStatistics { TopicStatistics(core.topic) }
+    public var statistics: TopicStatistics { TopicStatistics(core.topic.words) }
 
     /// Publishes `message`; waits while a lossless subscriber has not read the message whose place it takes, or until `deadline`. O(1), and O(peers) once for as many messages as the topic keeps.
     ///

@@ -14,13 +14,13 @@ public struct TopicStatistics: Sendable, Equatable {
     /// Of these and the free ones, places whose message a subscriber holds.
     public let heldPlaces: Int
 
-    init(_ topic: TopicCore) {
-        let log = topic.log
+    init(_ topic: TopicWords) {
+        let (log, chunks) = (topic.log, topic.chunks)
         let tail = (try? log.firstUnused()) ?? log.tail.loadAcquire()
         published = log.sequence(tail)
         var (counts, behind, missed) = ([TopicPeer.Kind: Int](), UInt64?.none, UInt64(0))
         for slot in 0..<topic.shape.peers {
-            let peer = topic.words.peer(slot)
+            let peer = topic.peer(slot)
             guard let kind = TopicPeer.Role(word: peer.role.loadSequential()).kind else { continue }
             counts[kind, default: 0] += 1
             guard kind != .publisher else { continue }
@@ -33,11 +33,11 @@ public struct TopicStatistics: Sendable, Equatable {
         lossySubscribers = counts[.lossy] ?? 0
         mostBehind = behind
         self.missed = missed
-        if topic.isSole {
+        if topic.shape.isSole {
             let inLog = Set((0..<log.size).compactMap { LogEntry(word: log.entry($0).loadAcquire()).chunk })
             var (loans, samples) = (Set<Int>(), Set<Int>())
             for slot in 0..<topic.shape.peers {
-                let peer = topic.words.peer(slot)
+                let peer = topic.peer(slot)
                 let isPublisher = TopicPeer.Role(word: peer.role.loadSequential()).kind == .publisher
                 for index in 0...topic.shape.holds {
                     let held = Int(peer.held(index).loadAcquire())
@@ -49,7 +49,7 @@ public struct TopicStatistics: Sendable, Equatable {
             places = inLog.union(loans).union(samples).count
             return
         }
-        heldPlaces = (0..<topic.chunks.count).count { topic.chunks.readerCount($0) > 0 }
-        places = (0..<topic.chunks.count).count { !topic.chunks.current($0).isFree || topic.chunks.readerCount($0) > 0 }
+        heldPlaces = (0..<chunks.count).count { chunks.readerCount($0) > 0 }
+        places = (0..<chunks.count).count { !chunks.current($0).isFree || chunks.readerCount($0) > 0 }
     }
 }
