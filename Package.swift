@@ -11,11 +11,11 @@ let strict: [SwiftSetting] = [
 ]
 
 extension Target {
-    /// An example in Examples/`path`, which uses `library` and what of InterprocessSystem and SystemPackage it shows.
-    static func example(_ name: String, _ path: String, of library: Target.Dependency = "Interprocess") -> Target {
+    /// An example in Examples/`path`, of the library or of the kernel's facilities alone.
+    static func example(_ name: String, _ path: String, of product: Target.Dependency? = "Interprocess") -> Target {
         .executableTarget(
             name: name,
-            dependencies: [library, "InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: (product.map { [$0] } ?? []) + ["InterprocessSystem", .product(name: "SystemPackage", package: "swift-system")],
             path: "Examples/\(path)", swiftSettings: strict)
     }
 }
@@ -86,9 +86,9 @@ let package = Package(
             path: "Sources/CrashLabTool", swiftSettings: strict),
         // Examples, each two small programs, or one with two parts.
         .example("FirstSender", "01-Queue/Sender"), .example("FirstReceiver", "01-Queue/Receiver"),
-        .example("PassDescriptor", "02-PassDescriptor", of: "InterprocessSystem"),
-        .example("DriveTerminal", "03-Terminal", of: "InterprocessSystem"), .example("Undo", "04-Undo", of: "InterprocessSystem"),
-        .example("Visits", "05-MappedFile", of: "InterprocessSystem"), .example("Datagrams", "06-Datagrams", of: "InterprocessSystem"),
+        .example("PassDescriptor", "02-PassDescriptor", of: nil),
+        .example("DriveTerminal", "03-Terminal", of: nil), .example("Undo", "04-Undo", of: nil),
+        .example("Visits", "05-MappedFile", of: nil), .example("Datagrams", "06-Datagrams", of: nil),
         .example("Counter", "07-Counter"), .example("Ledger", "08-Ledger"), .example("Frames", "09-Frames"),
         .example("Weather", "10-Weather"), .example("Factors", "11-Factors"), .example("Pool", "12-Pool"),
         .example("Guess", "13-Guess"), .example("Scores", "14-Scores"),
